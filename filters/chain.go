@@ -1,0 +1,187 @@
+package filters
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"blaze/telemetry"
+)
+
+// Stage is a named filter with the settings that every filter shares. The filters do not see them.
+type Stage struct {
+	Name   string
+	Filter Filter
+	Shared
+}
+
+// Shared are the keys that every section under filters has.
+type Shared struct {
+	Rollout `yaml:",inline"`
+	OnError OnError `yaml:"on_error" doc:"what follows when the filter cannot decide: closed refuses with 503, open lets the request pass" default:"closed"`
+}
+
+// OnError says what follows when a filter could not decide. The zero OnError is closed.
+type OnError uint8
+
+// The two answers to a filter that cannot decide.
+const (
+	Closed OnError = iota
+	Open
+)
+
+// UnmarshalText reads closed or open.
+func (e *OnError) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "closed":
+		*e = Closed
+	case "open":
+		*e = Open
+	default:
+		return fmt.Errorf("not closed or open")
+	}
+	return nil
+}
+
+// Want says what UnmarshalText reads.
+func (*OnError) Want() string { return "closed or open" }
+
+func (e OnError) String() string {
+	if e == Open {
+		return "open"
+	}
+	return "closed"
+}
+
+// Chain asks the stages in order. Immutable, safe for concurrent use.
+type Chain struct {
+	stages  []Stage
+	bodies  []BodyFilter // by stage; nil where the filter does not look at the body
+	settle  []Settler    // by stage; nil where the filter takes nothing
+	log     telemetry.Logger
+	metrics []stageMetrics
+}
+
+type stageMetrics struct {
+	denied, shadow, failedOpen, failedClosed, panicked *telemetry.Counter
+}
+
+// maxStages is bounded by the bits of Exchange.taken.
+const maxStages = 32
+
+// NewChain makes a chain of stages in request order.
+func NewChain(stages []Stage, metrics *telemetry.Metrics, log telemetry.Logger) *Chain {
+	if len(stages) > maxStages {
+		panic("BUG: more stages than an exchange can account for")
+	}
+	c := &Chain{stages: stages, log: log}
+	for _, s := range stages {
+		body, _ := s.Filter.(BodyFilter)
+		settler, _ := s.Filter.(Settler)
+		c.bodies = append(c.bodies, body)
+		c.settle = append(c.settle, settler)
+		verdict := func(v string) *telemetry.Counter { return metrics.Counter("blaze_filter_verdicts_total", s.Name, v) }
+		c.metrics = append(c.metrics, stageMetrics{
+			denied: verdict("deny"), shadow: verdict("shadow"),
+			failedOpen: verdict("error_open"), failedClosed: verdict("error_closed"), panicked: verdict("panic"),
+		})
+	}
+	return c
+}
+
+// Stages lists the stages in request order.
+func (c *Chain) Stages() []Stage { return c.stages }
+
+// Head asks every stage about the head, until one refuses. A filter that panics refuses.
+func (c *Chain) Head(x *Exchange) (v Verdict) {
+	defer c.recovered(x, &v)
+	for i := range c.stages {
+		x.stage = i
+		if v := c.weigh(x, i, c.stages[i].Filter.Request(x)); !v.Passed() {
+			return v
+		}
+		x.taken |= 1 << i
+	}
+	return Pass()
+}
+
+// Body asks every stage that looks at the body, in the same order.
+func (c *Chain) Body(x *Exchange) (v Verdict) {
+	defer c.recovered(x, &v)
+	for i, f := range c.bodies {
+		if f == nil {
+			continue
+		}
+		x.stage = i
+		if v := c.weigh(x, i, f.Body(x)); !v.Passed() {
+			return v
+		}
+	}
+	return Pass()
+}
+
+// Settle gives back what the stages took, last first, each once. More calls do nothing.
+func (c *Chain) Settle(x *Exchange) {
+	for i := len(c.settle) - 1; i >= 0; i-- {
+		if x.taken&(1<<i) == 0 {
+			continue
+		}
+		x.taken &^= 1 << i
+		if c.settle[i] != nil {
+			c.settleOne(x, i)
+		}
+	}
+}
+
+// settleOne keeps one filter's panic from keeping the others from giving back.
+func (c *Chain) settleOne(x *Exchange, i int) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.panicked(x, i, p)
+		}
+	}()
+	c.settle[i].Settle(x)
+}
+
+// weigh applies what all stages share to one filter's answer. What it returns passes, or ends the exchange.
+func (c *Chain) weigh(x *Exchange, i int, v Verdict) Verdict {
+	if v.Passed() {
+		return v
+	}
+	s, m := &c.stages[i], &c.metrics[i]
+	if v.Failed() {
+		if s.OnError == Open {
+			m.failedOpen.Inc()
+			c.log.Warn().Str("request_id", x.ID).Str("filter", s.Name).Err(v.Err).Msg("filter could not decide; let pass (on_error: open)")
+			return Pass()
+		}
+		m.failedClosed.Inc()
+		c.log.Error().Str("request_id", x.ID).Str("filter", s.Name).Err(v.Err).Msg("filter could not decide; refused (on_error: closed)")
+		err := v.Err
+		v = Deny(FilterUnavailable, "on_error")
+		v.Err = err
+	}
+	if !s.Enforced(x, s.Name) {
+		m.shadow.Inc()
+		x.NoteShadow(s.Name, v)
+		return Pass()
+	}
+	m.denied.Inc()
+	x.DeniedBy, x.Verdict = s.Name, v
+	return v
+}
+
+func (c *Chain) recovered(x *Exchange, v *Verdict) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.panicked(x, x.stage, p)
+	*v = Deny(InternalError, "panic")
+	x.DeniedBy, x.Verdict = c.stages[x.stage].Name, *v
+	x.Abort = "panic"
+}
+
+func (c *Chain) panicked(x *Exchange, i int, p any) {
+	c.metrics[i].panicked.Inc()
+	c.log.Error().Str("request_id", x.ID).Str("filter", c.stages[i].Name).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("filter panicked; request refused")
+}

@@ -1,0 +1,142 @@
+package filters
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"blaze/telemetry"
+	"blaze/upstream"
+	"blaze/upstream/engine"
+)
+
+// Exchange is one request on its way through, and its answer on the way back. It is pooled: nothing in it, and no byte
+// slice reached from it, may be kept after Settle. Each field has one writer, named above it; everybody may read.
+type Exchange struct {
+	// proxy.begin: the request as it arrived.
+	ID      string // request id, [A-Za-z0-9._-]{1,64}
+	Began   time.Time
+	Peer    netip.Addr // who is connected
+	Client  netip.Addr // who is asking: the peer, or what a trusted proxy says; unmapped
+	Request *fasthttp.RequestHeader
+	Path    engine.Path
+	Query   []byte // after the ?, as received; empty when there is none
+	Trace   TraceContext
+	// Cancel ends the exchange when the client goes away.
+	Cancel *upstream.Cancel
+	// Deadline is when the exchange must be over.
+	Deadline time.Time
+
+	// policy.Router, before the head verdicts and, once the model is known, before the body verdicts: which route of the
+	// policy, which upstream, and which of its engine's routes. Endpoint is nil when no engine has the path; Allow then
+	// lists the methods it would take, if any.
+	Route    string
+	Upstream *upstream.Pool
+	Endpoint *engine.Route
+	Allow    string
+
+	// proxy.body: the body, read once. Document is valid when HasDocument is set; its Body is Body, decoded where the
+	// content encoding was undone for reading.
+	Body        []byte
+	Document    engine.Document
+	HasDocument bool
+
+	// auth: who is calling; Anonymous until proved otherwise, never nil.
+	Identity *Identity
+	// auth: the request fields that carried credentials for Blaze, which the proxy takes out.
+	Credentials CredentialFields
+
+	// params and ratelimit: changes to the forwarded body, and the names of what was degraded or sanitized.
+	Edits     []engine.Edit
+	Degraded  string
+	Sanitized string
+
+	// ratelimit: what the answer's limit headers say.
+	Limits LimitHeaders
+	// ratelimit: what was taken, to be given back or settled.
+	Taken []Taking
+	// ratelimit and circuit: time spent waiting on purpose.
+	Waited time.Duration
+
+	// circuit: the right to send to a target.
+	Lease *upstream.Lease
+
+	// proxy.relay and proxy.refuse: how it went.
+	Status     int
+	Usage      engine.Usage
+	BytesIn    int64
+	BytesOut   int64
+	Frames     int64
+	FirstByte  time.Duration
+	Upstreamed time.Duration // time spent waiting for the upstream
+	Abort      string        // see telemetry.Record
+	Result     upstream.Outcome
+	Target     string
+	Retries    int
+
+	// Chain: who refused, and what was only noted.
+	DeniedBy string // the filter's name
+	Verdict  Verdict
+	Shadows  []telemetry.ShadowHit
+
+	stage int    // Chain: the stage being asked, for the account of a panic
+	taken uint32 // Chain: the stages whose Request passed and that are still to be settled
+}
+
+// TraceContext is the W3C trace context that came with the request; zero when none, or a malformed one, did.
+type TraceContext struct {
+	TraceID [16]byte
+	SpanID  [8]byte
+	Sampled bool
+}
+
+// CredentialFields says which fields carried credentials meant for Blaze.
+type CredentialFields struct {
+	Authorization bool   // the Authorization field
+	Header        string // the configured API key header, as named in the policy
+	Protocol      bool   // a subprotocol of a WebSocket
+	OTP           bool   // x-blaze-otp
+}
+
+// LimitHeaders is what the x-ratelimit-* and RateLimit fields say; an axis with Limit 0 is not shown.
+type LimitHeaders struct {
+	Requests, Tokens LimitState
+}
+
+// LimitState is one axis: the limit closest to biting.
+type LimitState struct {
+	Name      string
+	Limit     int64
+	Remaining int64
+	Reset     time.Duration // until Remaining is Limit again
+	Window    time.Duration
+}
+
+// Taking is something a limit has given to the exchange. Bucket settles it: actual is what was really used, in the
+// limit's unit; it runs once.
+type Taking struct {
+	Bucket interface{ Settle(amount, actual int64) }
+	Amount int64
+	Tokens bool // Amount counts tokens, to be settled with Usage
+}
+
+// Reset makes x ready for the next exchange, keeping its buffers.
+func (x *Exchange) Reset() {
+	doc, body, edits, taken, shadows, cancel := x.Document, x.Body[:0], x.Edits[:0], x.Taken[:0], x.Shadows[:0], x.Cancel
+	clear(taken[:cap(taken)])
+	doc.Body = nil
+	*x = Exchange{Document: doc, Body: body, Edits: edits, Taken: taken, Shadows: shadows, Cancel: cancel, Identity: Anonymous}
+}
+
+// Now is the time by the exchange's own clock reading: Began plus the monotonic time since.
+func (x *Exchange) Now() time.Time { return x.Began.Add(time.Since(x.Began)) }
+
+// NoteShadow records a denial that is not enforced.
+func (x *Exchange) NoteShadow(filter string, v Verdict) {
+	code := ""
+	if v.Denial != nil {
+		code = v.Denial.Code
+	}
+	x.Shadows = append(x.Shadows, telemetry.ShadowHit{Filter: filter, Rule: v.Rule, Code: code})
+}

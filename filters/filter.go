@@ -1,0 +1,53 @@
+// Package filters says what a filter is: it judges one exchange and changes nothing else. It holds the exchange, the
+// verdicts, the catalogue of denials, and the chain that asks the filters in order, gives back what they took, and
+// applies what all of them share: mode and on_error.
+package filters
+
+import (
+	"context"
+	"time"
+
+	"blaze/telemetry"
+	"blaze/upstream"
+)
+
+// Filter judges the head of one exchange. Immutable after New, safe for concurrent use.
+type Filter interface {
+	Request(x *Exchange) Verdict
+}
+
+// BodyFilter is also implemented by a filter that must see the body; the proxy reads it once, after every head verdict.
+// Body runs for every exchange, with an empty body too.
+type BodyFilter interface {
+	Body(x *Exchange) Verdict
+}
+
+// Settler is also implemented by a filter that takes something. Settle runs once, in reverse order, for exactly the
+// filters whose Request passed: after denial, upstream error, client gone and panic alike. By then the exchange's
+// outcome (Status, Usage, Abort) is known.
+type Settler interface {
+	Settle(x *Exchange)
+}
+
+// Runner is also implemented by a filter that needs work between requests (a key set to refresh). A filter owns no
+// goroutine: the policy store calls Run for the snapshot that serves and cancels ctx when it is replaced.
+type Runner interface {
+	Run(ctx context.Context)
+}
+
+// Checker is also implemented by a filter that depends on something outside; its parts show in /health/detailed.
+type Checker interface {
+	Checks() []telemetry.Check
+}
+
+// Env is what a filter's New may use of the process. Nothing in it does network I/O.
+type Env struct {
+	Metrics *telemetry.Metrics
+	Log     telemetry.Logger
+	Events  func(telemetry.Event)
+	Pools   *upstream.Pools
+	Now     func() time.Time
+	// ReadFile reads a file that the policy names, relative to the policy file that names it. What is read is watched:
+	// a change of the file is a change of the policy.
+	ReadFile func(path string) ([]byte, error)
+}
