@@ -28,6 +28,11 @@ type Exchange struct {
 	// Deadline is when the exchange must be over.
 	Deadline time.Time
 
+	// policy.Check and policy.Explain only, never the proxy: Dry asks for verdicts without taking anything (no token, slot,
+	// one-time code or score), and Assume is the id of the API key that the caller is taken to have shown.
+	Dry    bool
+	Assume string
+
 	// policy.Router, before the head verdicts and, once the model is known, before the body verdicts: which route of the
 	// policy, which upstream, and which of its engine's routes. Endpoint is nil when no engine has the path; Allow then
 	// lists the methods it would take, if any.
@@ -51,6 +56,8 @@ type Exchange struct {
 	Edits     []engine.Edit
 	Degraded  string
 	Sanitized string
+	// ratelimit: output tokens after which the relay ends a stream, legally; 0 is no cap.
+	OutputCap int64
 
 	// ratelimit: what the answer's limit headers say.
 	Limits LimitHeaders
