@@ -4,52 +4,85 @@
 package telemetry
 
 import (
-	"net/netip"
+	"context"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"blaze/telemetry/sink"
 )
 
-// Record is what is known about one exchange when it ends. The strings may point into pooled memory: whoever keeps
-// one beyond the call copies it.
-type Record struct {
-	Began     time.Time
-	RequestID string
-	TraceID   string // 32 hex digits, empty when none came
-	Client    netip.Addr
-	Subject   string
-	Tenant    string
-	Tier      string
-	KeyID     string // of an API key
-	Method    string
-	Path      string
-	Endpoint  string // the engine route's name; "unknown" when none
-	Route     string // the policy route's name
-	Engine    string
-	Model     string
-	Upstream  string
-	Target    string
-	Status    int
-	// Filter, Rule, Code, Field and Excerpt say who refused, by which rule, and what was seen (masked). Empty when served.
-	Filter, Rule, Code, Field, Excerpt string
-	// Shadow lists what would have been refused.
-	Shadow []ShadowHit
-	// BytesIn and BytesOut count the bodies.
-	BytesIn, BytesOut int64
-	TokensIn          int64
-	TokensOut         int64
-	UsageReported     bool
-	Stream            bool
-	Frames            int64
-	// FirstByte is from the request's begin to the first byte of the answer's body; zero when there was none.
-	FirstByte time.Duration
-	// Overhead is the time spent in Blaze itself: total less waiting for the client, the limits' queues and the upstream.
-	Overhead time.Duration
-	// Waited is the time spent in queues and delays on purpose.
-	Waited  time.Duration
-	Total   time.Duration
-	Retries int
-	// Abort says how an exchange ended early: client_gone, upstream_cut, stall, timeout, panic, shutdown. Empty otherwise.
-	Abort string
+// Options are what a process sets once, by flags.
+type Options struct {
+	LogLevel, LogFormat string // debug, info, warn, error; json, console
+	Version             string
+	// Output takes the log; standard error when nil.
+	Output io.Writer
 }
 
-// ShadowHit is one refusal that was not enforced.
-type ShadowHit struct{ Filter, Rule, Code string }
+// Telemetry is one server's ears and mouth. Two in one process share nothing.
+type Telemetry struct {
+	Log     Logger
+	Metrics *Metrics
+
+	version string
+	began   time.Time
+	batch   *sink.Batch
+	access  accessLog
+	counts  *counts
+	open    atomic.Int64
+
+	mu     sync.Mutex
+	config Config // guarded by mu
+}
+
+// New makes a Telemetry; Run must be called for its log to be written.
+func New(o Options) *Telemetry {
+	if o.Output == nil {
+		o.Output = os.Stderr
+	}
+	m := NewMetrics()
+	t := &Telemetry{Metrics: m, version: o.Version, began: time.Now(), batch: sink.NewBatch(o.Output, 0), counts: newCounts(m)}
+	t.Log = newLogger(t.batch, o.LogLevel, o.LogFormat)
+	t.access.init(newLogger(t.batch, "", o.LogFormat))
+	m.counterFunc("blaze_log_dropped_total", func() float64 { return float64(t.batch.Dropped()) }, "main")
+	m.Gauge("blaze_open_exchanges", func() float64 { return float64(t.open.Load()) })
+	m.Gauge("blaze_build_info", func() float64 { return 1 }, o.Version)
+	m.Gauge("blaze_uptime_seconds", func() float64 { return time.Since(t.began).Seconds() })
+	return t
+}
+
+// Run writes logs until ctx ends, then flushes. Call it once, and end it after the last exchange was recorded.
+func (t *Telemetry) Run(ctx context.Context) {
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() { t.batch.Run(ctx) })
+}
+
+// Flush writes what the log still holds in memory, for a process that is about to end with an error.
+func (t *Telemetry) Flush() { t.batch.Flush() }
+
+// Opened counts an exchange that begins; Exchange, which every exchange reaches once, counts it out again.
+func (t *Telemetry) Opened() { t.open.Add(1) }
+
+// Exchange records a finished exchange: its log line and its metrics. Allocates nothing.
+func (t *Telemetry) Exchange(r *Record) {
+	if t.open.Add(-1) < 0 {
+		t.open.Add(1) // a caller that does not use Opened
+	}
+	t.counts.add(r)
+	t.access.write(r)
+}
+
+// Known are the names a policy gives, the only ones that become label values.
+type Known struct {
+	Models []string // with * for any run of characters
+}
+
+// SetKnown takes the serving policy's names in; called at every swap.
+func (t *Telemetry) SetKnown(k Known) {
+	models := append([]string(nil), k.Models...)
+	t.counts.models.Store(&models)
+}

@@ -1,0 +1,94 @@
+package telemetry
+
+// Kind is what a metric's values mean.
+type Kind uint8
+
+// The kinds, as Prometheus knows them.
+const (
+	KindCounter Kind = iota
+	KindGauge
+	KindHistogram
+)
+
+func (k Kind) String() string { return [...]string{"counter", "gauge", "histogram"}[k] }
+
+// Metric is one line of the catalogue.
+type Metric struct {
+	Name   string
+	Kind   Kind
+	Labels []string // in this order everywhere
+	Unit   string
+	Why    string // the HELP text
+	// Buckets are a histogram's upper bounds.
+	Buckets []float64
+	// MaxSeries bounds the label sets; past it everything counts as "other". 0 is 1000.
+	MaxSeries int
+}
+
+func counter(name, unit, why string, labels ...string) Metric {
+	return Metric{Name: name, Kind: KindCounter, Unit: unit, Why: why, Labels: labels}
+}
+
+func gauge(name, unit, why string, labels ...string) Metric {
+	return Metric{Name: name, Kind: KindGauge, Unit: unit, Why: why, Labels: labels}
+}
+
+func histogram(name, unit, why string, buckets []float64, labels ...string) Metric {
+	return Metric{Name: name, Kind: KindHistogram, Unit: unit, Why: why, Buckets: buckets, Labels: labels}
+}
+
+// Catalogue lists every metric of Blaze's own. A metric that is not here does not exist.
+func Catalogue() []Metric {
+	overhead := []float64{25e-6, 50e-6, 100e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 2e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3}
+	firstToken := []float64{.01, .025, .05, .1, .2, .35, .5, .75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60, 120}
+	interToken := []float64{.001, .0025, .005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1, 2.5}
+	whole := []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 900}
+	return []Metric{
+		// Traffic: counted once per exchange, when it ends.
+		counter("blaze_requests_total", "requests", "Finished exchanges.", "endpoint", "route", "upstream", "status_class"),
+		histogram("blaze_request_duration_seconds", "seconds", "Whole exchange, its stream included.", whole, "endpoint", "upstream"),
+		histogram("blaze_overhead_seconds", "seconds", "Time spent in Blaze itself: total less waiting for client, queues and upstream.", overhead, "endpoint"),
+		histogram("blaze_time_to_first_token_seconds", "seconds", "From the request's begin to the first byte of the answer's body; served exchanges only.", firstToken, "endpoint", "upstream"),
+		histogram("blaze_inter_token_seconds", "seconds", "Mean time between two frames of one stream.", interToken, "endpoint", "upstream"),
+		histogram("blaze_wait_seconds", "seconds", "Time spent in queues and delays on purpose, of exchanges that waited.", firstToken, "endpoint"),
+		counter("blaze_tokens_total", "tokens", "Tokens of prompts (in) and answers (out).", "direction", "upstream", "model"),
+		counter("blaze_model_requests_total", "requests", "Finished exchanges by model; only models named in the policy have a name here.", "model", "status_class"),
+		counter("blaze_body_bytes_total", "bytes", "Bytes of bodies, from clients (in) and to them (out).", "direction"),
+		counter("blaze_retries_total", "attempts", "Upstream attempts beyond the first.", "upstream"),
+		counter("blaze_aborts_total", "exchanges", "Exchanges that ended early.", "reason"),
+		gauge("blaze_open_exchanges", "exchanges", "Exchanges under way."),
+
+		// Verdicts.
+		counter("blaze_filter_verdicts_total", "verdicts", "Verdicts other than a pass, by filter.", "filter", "verdict"),
+		counter("blaze_denials_total", "exchanges", "Refused exchanges, by who refused and what the client was told.", "filter", "rule", "code"),
+		counter("blaze_shadow_decisions_total", "decisions", "Refusals that were not enforced.", "filter", "rule"),
+		counter("blaze_security_events_total", "events", "Security events: denials, bans, failed logins, reloads, admin actions.", "kind"),
+		gauge("blaze_bans", "addresses", "Addresses banned now."),
+
+		// Policy.
+		counter("blaze_policy_reloads_total", "reloads", "Reloads by result: applied, unchanged, failed.", "result"),
+		gauge("blaze_policy_age_seconds", "seconds", "Since the serving policy was swapped in."),
+
+		// Upstreams.
+		counter("blaze_upstream_requests_total", "attempts", "Attempts at an upstream, by outcome.", "upstream", "outcome"),
+		gauge("blaze_upstream_inflight", "requests", "Requests at a target now.", "upstream", "target"),
+		gauge("blaze_upstream_healthy", "bool", "1 when the target's health check passes.", "upstream", "target"),
+		gauge("blaze_upstream_connections", "connections", "Open connections to a target.", "upstream", "target"),
+		gauge("blaze_breaker_state", "state", "0 closed, 1 half-open, 2 open.", "upstream", "target"),
+		counter("blaze_breaker_changes_total", "changes", "Changes of a breaker's state.", "upstream", "target", "to"),
+		gauge("blaze_queue_depth", "requests", "Requests waiting for a place at an upstream.", "upstream"),
+		gauge("blaze_concurrency_limit", "requests", "Places at an upstream now; it moves when the limit is adaptive.", "upstream"),
+
+		// Limits.
+		counter("blaze_ratelimit_decisions_total", "decisions", "Decisions of a limit other than letting pass.", "limit", "decision"),
+
+		// The proxy.
+		gauge("blaze_connections", "connections", "Open client connections."),
+		counter("blaze_connections_refused_total", "connections", "Connections closed at once, over proxy.max_connections."),
+
+		// Telemetry itself.
+		counter("blaze_log_dropped_total", "lines", "Log lines lost because their destination was slow or full.", "log"),
+		gauge("blaze_build_info", "info", "Always 1; the version is its label.", "version"),
+		gauge("blaze_uptime_seconds", "seconds", "Since the process started."),
+	}
+}
