@@ -95,7 +95,7 @@ func (c *Chain) Stages() []Stage { return c.stages }
 func (c *Chain) Head(x *Exchange) (v Verdict) {
 	defer c.recovered(x, &v)
 	for i := range c.stages {
-		x.stage = i
+		x.stage, x.Shadowed = i, !c.stages[i].Enforced(x, c.stages[i].Name)
 		if v := c.weigh(x, i, c.stages[i].Filter.Request(x)); !v.Passed() {
 			return v
 		}
@@ -111,7 +111,7 @@ func (c *Chain) Body(x *Exchange) (v Verdict) {
 		if f == nil {
 			continue
 		}
-		x.stage = i
+		x.stage, x.Shadowed = i, !c.stages[i].Enforced(x, c.stages[i].Name)
 		if v := c.weigh(x, i, f.Body(x)); !v.Passed() {
 			return v
 		}

@@ -56,8 +56,10 @@ type Exchange struct {
 	Edits     []engine.Edit
 	Degraded  string
 	Sanitized string
-	// ratelimit: output tokens after which the relay ends a stream, legally; 0 is no cap.
+	// ratelimit: output tokens after which the relay ends a stream, legally; 0 is no cap. When Usage.Output reaches it, the
+	// relay first asks Budget (nil when there is no cap), which raises OutputCap and returns true if the budget has more.
 	OutputCap int64
+	Budget    interface{ Extend(x *Exchange) bool }
 
 	// ratelimit: what the answer's limit headers say.
 	Limits LimitHeaders
@@ -86,6 +88,9 @@ type Exchange struct {
 	DeniedBy string // the filter's name
 	Verdict  Verdict
 	Shadows  []telemetry.ShadowHit
+
+	// Chain: the stage being asked is in shadow for this caller, so it must change no byte: no wait, no edit, no header.
+	Shadowed bool
 
 	stage int    // Chain: the stage being asked, for the account of a panic
 	taken uint32 // Chain: the stages whose Request passed and that are still to be settled
@@ -120,12 +125,14 @@ type LimitState struct {
 	Window    time.Duration
 }
 
-// Taking is something a limit has given to the exchange. Bucket settles it: actual is what was really used, in the
-// limit's unit; it runs once.
+// Taking is what one limit has given to the exchange; ratelimit's Settle settles each once.
 type Taking struct {
-	Bucket interface{ Settle(amount, actual int64) }
-	Amount int64
-	Tokens bool // Amount counts tokens, to be settled with Usage
+	Limit  int      // the limit's place in the filter that admitted the exchange
+	Key    uint64   // whose account it came from, hashed with that limit's seed
+	Digest [16]byte // the same for a store that several processes share; zero when there is none
+	Net    uint32   // the client's network, hashed: which coarse account stands in when there are too many
+	Amount int64    // in the limit's unit
+	Mark   int64    // when it was taken, in the algorithm's own terms, so that giving back is exact
 }
 
 // Reset makes x ready for the next exchange, keeping its buffers.
