@@ -152,3 +152,6 @@ func (a *Admin) metricsText(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_ = a.t.WritePrometheus(w)
 }
+
+// ServeHTTP answers one request as the port does, for a test or another listener.
+func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.server.Handler.ServeHTTP(w, r) }

@@ -45,15 +45,16 @@ func (a *Admin) notReady() error {
 
 // Health is what /health/detailed answers.
 type Health struct {
-	Status        string               `json:"status"`
-	Reason        string               `json:"reason,omitempty"`
-	Version       string               `json:"version"`
-	Time          time.Time            `json:"time"`
-	UptimeSeconds int64                `json:"uptime_seconds"`
-	Checks        map[string]checkJSON `json:"checks"`
+	Status        string                 `json:"status"`
+	Reason        string                 `json:"reason,omitempty"`
+	Version       string                 `json:"version"`
+	Time          time.Time              `json:"time"`
+	UptimeSeconds int64                  `json:"uptime_seconds"`
+	Checks        map[string]HealthCheck `json:"checks"`
 }
 
-type checkJSON struct {
+// HealthCheck is one part of it.
+type HealthCheck struct {
 	Status string `json:"status"`
 	Detail any    `json:"detail,omitempty"`
 }
@@ -67,10 +68,10 @@ func (a *Admin) detail() Health {
 	now := time.Now()
 	h := Health{
 		Status: StatusOK, Version: a.t.version, Time: now.UTC(),
-		UptimeSeconds: int64(now.Sub(a.t.began).Seconds()), Checks: map[string]checkJSON{},
+		UptimeSeconds: int64(now.Sub(a.t.began).Seconds()), Checks: map[string]HealthCheck{},
 	}
 	for _, c := range a.checks() {
-		h.Checks[unused(h.Checks, c.Name)] = checkJSON{c.Status, c.Detail}
+		h.Checks[unused(h.Checks, c.Name)] = HealthCheck{c.Status, c.Detail}
 		if c.Status != StatusOK {
 			h.Status = StatusDegraded
 		}
@@ -99,7 +100,7 @@ func (t *Telemetry) checks() []Check {
 }
 
 // unused is name, or name with a number when two parts have the same.
-func unused(m map[string]checkJSON, name string) string {
+func unused(m map[string]HealthCheck, name string) string {
 	if _, taken := m[name]; !taken {
 		return name
 	}

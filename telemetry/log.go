@@ -36,6 +36,6 @@ func (stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 }
 
 func stampTime(e *zerolog.Event) {
-	var buf [len(timeFormat)]byte
+	var buf [2 * len(timeFormat)]byte // AppendFormat wants room to spare
 	e.Bytes("time", time.Now().UTC().AppendFormat(buf[:0], timeFormat))
 }
