@@ -66,7 +66,7 @@ func (b Behavior) forRequest(h http.Header) (Behavior, error) {
 			continue
 		}
 		key = strings.ToLower(strings.ReplaceAll(key, "-", "_"))
-		if key == "fail" { // the short form: this request fails with that status
+		if key == "status" { // the short form: this request fails with that status
 			key = "fail_status"
 			b.FailRate = 1
 		}

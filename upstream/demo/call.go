@@ -12,7 +12,7 @@ import (
 // call is one request on its way through the backend.
 type call struct {
 	Behavior
-	number int64 // counts the server's requests, from 1
+	number int64 // counts the server's generations, from 1
 	body   []byte
 	whole  bool // the answer was sent to its end
 }
@@ -30,7 +30,7 @@ type generate func(w http.ResponseWriter, r *http.Request, c *call)
 func (s *Server) generation(next generate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := r.Context().Value(callKey{}).(*call)
-		n := s.ledger.note(func(st *Stats) { st.Generations++; st.InFlight++ }).Generations
+		c.number = s.ledger.note(func(st *Stats) { st.Generations++; st.InFlight++ }).Generations
 		defer func() {
 			s.ledger.note(func(st *Stats) {
 				st.InFlight--
@@ -45,7 +45,7 @@ func (s *Server) generation(next generate) http.Handler {
 		if wait(r.Context(), time.Duration(c.Delay)) != nil || c.Hold == "head" && s.held(r.Context()) != nil {
 			return
 		}
-		if c.fails(n) {
+		if c.fails(c.number) {
 			if c.RetryAfter != "" {
 				w.Header().Set("Retry-After", c.RetryAfter)
 			}

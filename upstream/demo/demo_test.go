@@ -29,7 +29,7 @@ func start(t *testing.T, o Options) *Server {
 // client does not keep connections, so that none is left when a test ends.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-// ask posts body with fields such as "x-demo-fail: 503" and returns the answer, its body read.
+// ask posts body with fields such as "x-demo-status: 503" and returns the answer, its body read.
 func ask(t *testing.T, s *Server, path, body string, fields ...string) (*http.Response, string) {
 	t.Helper()
 	res := open(t, s, path, body, fields...)
@@ -173,7 +173,7 @@ func TestFaults(t *testing.T) {
 			}
 		}
 	}
-	f(hello, "x-demo-fail: 503", 503, "demo_failure")
+	f(hello, "x-demo-status: 503", 503, "demo_failure")
 	f(hello, "x-demo-delay: 1ms", 200, "You said")
 	f(hello, "x-demo-tokens: 6", 200, `You said: hello there You said:"`, `"completion_tokens":6`)
 	f(hello, "x-demo-wrong-length: 9", 200, "You said", "!unexpected EOF")
@@ -186,7 +186,7 @@ func TestFaults(t *testing.T) {
 	f(hello, "x-demo-dealy: 1ms", 400, "x-demo-dealy")
 	f(hello, "x-demo-delay: 1", 400, "x-demo-delay")
 	f(hello, "x-demo-hold: tail", 400, "want head or frames")
-	f(hello, "x-demo-fail: 200", 400, "want a status")
+	f(hello, "x-demo-status: 200", 400, "want a status")
 	if ran != 14 {
 		t.Fatalf("ran %d cases", ran)
 	}

@@ -54,14 +54,14 @@ func (l *ledger) note(change func(*Stats)) Stats {
 	return l.stats
 }
 
-func (l *ledger) record(r Request) int64 {
+func (l *ledger) record(r Request) {
 	l.mu.Lock()
 	if len(l.requests) == l.keep {
 		l.requests = append(l.requests[:0], l.requests[1:]...)
 	}
 	l.requests = append(l.requests, r)
 	l.mu.Unlock()
-	return l.note(func(s *Stats) { s.Requests++ }).Requests
+	l.note(func(s *Stats) { s.Requests++ })
 }
 
 // Stats are the counts so far.

@@ -67,7 +67,7 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 		if t, ok := r.Context().Value(tapKey{}).(*tap); ok {
 			rec.Head = t.head()
 		}
-		n := s.ledger.record(rec)
+		s.ledger.record(rec)
 		if err != nil {
 			fail(w, 400, "", "invalid_request", "cannot read the body: "+err.Error())
 			return
@@ -78,7 +78,7 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r.WithContext(withCall(r.Context(), &call{Behavior: b, number: n, body: body})))
+		next.ServeHTTP(w, r.WithContext(withCall(r.Context(), &call{Behavior: b, body: body})))
 	})
 }
 
