@@ -3,12 +3,16 @@
 package policy
 
 import (
+	"crypto/tls"
 	"time"
 
 	"blaze/filters"
+	"blaze/filters/access"
+	"blaze/policy/decode"
 	"blaze/telemetry"
 	"blaze/telemetry/setting"
 	"blaze/upstream"
+	"blaze/upstream/engine"
 )
 
 // Policy is a policy as written. The filters section is decoded by the list in stages.go.
@@ -17,6 +21,7 @@ type Policy struct {
 	Proxy     Proxy                      `yaml:"proxy" doc:"the proxied port and its bounds"`
 	Upstreams map[string]upstream.Config `yaml:"upstreams" doc:"the model servers, by name"`
 	Routes    []Route                    `yaml:"routes" doc:"which requests go to which upstream; the first match wins"`
+	Filters   decode.Raw                 `yaml:"filters" doc:"what judges the requests: one section per filter"`
 	Telemetry telemetry.Config           `yaml:"telemetry" doc:"logs, metrics, traces, alerts"`
 	Tests     []Test                     `yaml:"tests" doc:"requests with the verdict they must get; run by blaze check and before every reload"`
 }
@@ -79,9 +84,22 @@ type Test struct {
 type Snapshot struct {
 	Hash      string // SHA-256 of all files read, hex
 	Loaded    time.Time
-	Sources   []string
+	Sources   []string // the policy's own files, in the order they were merged
 	Proxy     Proxy
 	Chain     *filters.Chain
 	Pools     *upstream.Pools
 	Telemetry telemetry.Config
+	// Trusted are the networks of proxy.trusted_proxies; nil trusts nobody.
+	Trusted *access.Networks
+	// JSON bounds the bodies that are parsed (filters.scan.json).
+	JSON engine.Limits
+	// TLS is what the proxied port serves with; nil is plain text.
+	TLS *tls.Config
+	// Warnings are what is legal in the policy but hardly meant.
+	Warnings []Problem
+
+	routes []route
+	only   *upstream.Pool // where everything goes without routes
+	view   map[string]any // the policy as written, secrets masked
+	watch  map[string]digest
 }

@@ -1,0 +1,257 @@
+package policy
+
+import (
+	"errors"
+	"time"
+
+	"blaze/filters"
+	"blaze/filters/access"
+	"blaze/policy/decode"
+	"blaze/telemetry"
+	"blaze/telemetry/setting"
+	"blaze/upstream"
+	"blaze/upstream/engine"
+)
+
+// Env is what a compilation may use of the process.
+type Env struct {
+	Getenv func(name string) (string, bool)
+	// Read reads the file at a complete path; nil reads none.
+	Read func(path string) ([]byte, error)
+	// Dir is the folder of the policy, which relative paths in it start from.
+	Dir string
+	// Upstream is the model server's URL where the policy names none; Engine is what it speaks.
+	Upstream string
+	Metrics  *telemetry.Metrics
+	Log      telemetry.Logger
+	Events   func(telemetry.Event)
+	Now      func() time.Time
+}
+
+var errNoFiles = errors.New("files cannot be read here")
+
+func (e Env) read(path string) ([]byte, error) {
+	if e.Read == nil {
+		return nil, errNoFiles
+	}
+	return e.Read(path)
+}
+
+// Compile makes a Snapshot of files, or says everything that is wrong with them (Problems). What did not change from prev,
+// which may be nil, keeps its state. It starts no goroutine and touches no network.
+func Compile(files []File, prev *Snapshot, env Env) (*Snapshot, error) {
+	c := &compiler{document: load(files, env), prev: prev, env: env}
+	s := c.compile()
+	scrub(c.problems, c.secrets)
+	if ps := ordered(c.problems, c.sources); len(ps) > 0 {
+		return nil, ps
+	}
+	return s, nil
+}
+
+// compiler is one compilation. prev and env are as Compile got them.
+type compiler struct {
+	*document
+	prev *Snapshot
+	env  Env
+}
+
+func (c *compiler) compile() *Snapshot {
+	var p Policy
+	c.section("", c.tree, &p)
+	s := &Snapshot{Loaded: c.env.Now(), Sources: c.sources, Proxy: p.Proxy, Telemetry: p.Telemetry}
+	s.view, _ = mask("", c.tree).(map[string]any)
+	c.version(&p)
+	c.proxy(s)
+	s.Pools = c.pools(&p)
+	c.routing(s, &p)
+	stages := c.stages(s.Pools, p.Filters.Tree)
+	c.tests(p.Tests)
+	if len(c.problems) > 0 {
+		return nil
+	}
+	s.JSON = jsonLimits(stages)
+	s.Chain = filters.NewChain(stages, c.env.Metrics, c.env.Log)
+	return s
+}
+
+func (c *compiler) version(p *Policy) {
+	if _, ok := c.tree["version"]; !ok {
+		c.note("", &setting.Problem{Path: "version", Want: "version: 1", Got: "nothing"})
+	} else if p.Version != 1 {
+		c.note("", setting.Wrong("version", "1", p.Version))
+	}
+}
+
+// clean reports whether nothing under path is on record as wrong: what was not read whole is not compiled, since its
+// further problems would only be echoes.
+func (c *compiler) clean(path string) bool {
+	for _, p := range c.problems {
+		if rest, ok := cutPath(p.Path, path); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return false
+		}
+	}
+	return true
+}
+
+func cutPath(path, prefix string) (string, bool) {
+	if len(path) < len(prefix) || path[:len(prefix)] != prefix {
+		return "", false
+	}
+	return path[len(prefix):], true
+}
+
+// readFile is what filters, upstreams and the proxy section read the files with that the policy names.
+func (c *compiler) readFile(path string) ([]byte, error) {
+	full, err := c.resolve(path, c.env.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return c.env.read(full)
+}
+
+func (c *compiler) proxy(s *Snapshot) {
+	if !c.clean("proxy") {
+		return
+	}
+	if c.note("proxy", s.Proxy.validate()) && s.Proxy.TLS != nil {
+		var err error
+		s.TLS, err = s.Proxy.TLS.config(c.readFile)
+		c.note("proxy.tls", err)
+	}
+	trusted, err := access.ParseNetworks(s.Proxy.TrustedProxies)
+	if c.note("proxy.trusted_proxies", err) && trusted.Len() > 0 {
+		s.Trusted = trusted
+	}
+}
+
+// pools compiles the upstreams; a policy that names none gets the process's own, as model.
+func (c *compiler) pools(p *Policy) *upstream.Pools {
+	if len(p.Upstreams) == 0 && c.clean("upstreams") {
+		var model upstream.Config
+		if err := decode.Into("upstream", c.ownUpstream(), &model); err != nil {
+			c.problems = append(c.problems, Problem{Pos: decode.Pos{File: "--upstream"}, Want: "the URL of a model server", Got: err.Error()})
+			return nil
+		}
+		p.Upstreams = map[string]upstream.Config{"model": model}
+	}
+	if !c.clean("upstreams") {
+		return nil
+	}
+	var prev *upstream.Pools
+	if c.prev != nil {
+		prev = c.prev.Pools
+	}
+	pools, err := upstream.New(p.Upstreams, prev, upstream.Env{
+		Metrics: c.env.Metrics, Log: c.env.Log, Now: c.env.Now, ReadFile: c.readFile,
+	})
+	if !c.note("upstreams", err) {
+		return nil
+	}
+	return pools
+}
+
+// ownUpstream is the upstreams entry that --upstream stands for.
+func (c *compiler) ownUpstream() map[string]any {
+	text := func(s string) decode.Scalar { return decode.Scalar{Text: s} }
+	return map[string]any{
+		"engine":  text("openai"),
+		"targets": []any{map[string]any{"url": text(c.env.Upstream)}},
+	}
+}
+
+// stages compiles the filters that the policy has and those that are always there.
+func (c *compiler) stages(pools *upstream.Pools, tree any) []filters.Stage {
+	sections, ok := tree.(map[string]any)
+	if s, null := tree.(decode.Scalar); !ok && tree != nil && !(null && s.Kind == decode.Null) {
+		c.note("", &setting.Problem{Path: "filters", Want: "a map of filters", Got: decode.Describe(tree)})
+	}
+	env := filters.Env{
+		Metrics: c.env.Metrics, Log: c.env.Log, Events: c.env.Events, Pools: pools, Now: c.env.Now, ReadFile: c.readFile,
+	}
+	c.unknownFilters(sections)
+	var out []filters.Stage
+	for _, st := range stages {
+		section, ok := sections[st.name]
+		if !ok && !st.required {
+			continue
+		}
+		if built, ok := c.stage(st, section, env); ok {
+			out = append(out, built)
+		}
+	}
+	return out
+}
+
+// stage compiles one section; ok is false when it is off or wrong.
+func (c *compiler) stage(st stage, section any, env filters.Env) (out filters.Stage, ok bool) {
+	path := "filters." + st.name
+	out.Name = st.name
+	cfg := st.config()
+	if !c.section(path, section, &out.Shared, cfg) {
+		return out, false
+	}
+	f, err := st.build(cfg, c.before(st.name), env)
+	if !c.note(path, err) {
+		return out, false
+	}
+	out.Filter = f
+	return out, out.Mode != filters.Off
+}
+
+// before is the filter of that name that serves now.
+func (c *compiler) before(name string) filters.Filter {
+	if c.prev == nil {
+		return nil
+	}
+	for _, s := range c.prev.Chain.Stages() {
+		if s.Name == name {
+			return s.Filter
+		}
+	}
+	return nil
+}
+
+func (c *compiler) unknownFilters(sections map[string]any) {
+	names := make([]string, len(stages))
+	for i, s := range stages {
+		names[i] = s.name
+	}
+	for _, k := range decode.Keys(sections) {
+		if !contains(names, k) {
+			c.note("", unknownName(decode.Join("filters", k), "a known filter", k, names))
+		}
+	}
+}
+
+func contains(names []string, s string) bool {
+	for _, n := range names {
+		if n == s {
+			return true
+		}
+	}
+	return false
+}
+
+// unknownName is a name that is none of names, with the one that was probably meant.
+func unknownName(path, want, got string, names []string) error {
+	err := setting.Wrong(path, want, got)
+	var p *setting.Problem
+	if errors.As(err, &p) {
+		if near := setting.Nearest(got, names); near != "" {
+			p.Hint = `did you mean "` + near + `"?`
+		}
+	}
+	return err
+}
+
+// jsonLimits asks the filter that scans bodies for the bounds it was given.
+func jsonLimits(stages []filters.Stage) engine.Limits {
+	for _, s := range stages {
+		if l, ok := s.Filter.(interface{ JSONLimits() engine.Limits }); ok {
+			return l.JSONLimits()
+		}
+	}
+	return engine.Limits{}
+}
+

@@ -1,0 +1,289 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Bounds of one policy. They are far above any policy that is meant, and keep one that is not (a YAML bomb) small.
+const (
+	maxDepth = 48
+	maxNodes = 400_000
+	maxBytes = 16 << 20
+)
+
+// Reader reads YAML files into trees, remembering where everything stands. One Reader reads all files of one policy.
+type Reader struct {
+	// Expand replaces ${…} in a string found in file; replaced says whether it did anything. An error becomes a problem.
+	Expand func(text, file string) (out string, replaced bool, err error)
+	// Include reads the file that an include in file names; name is what it is called in messages.
+	Include func(path, file string) (name string, data []byte, err error)
+
+	Marks    Marks
+	Problems []Problem
+	// Includes counts the files that were included.
+	Includes int
+
+	nodes, bytes int
+	nested       []string // the files being included, outermost first
+}
+
+// File reads one file. The root must be a map, or nothing at all.
+func (r *Reader) File(name string, data []byte) map[string]any {
+	root := r.document(name, data)
+	if root == nil {
+		return map[string]any{}
+	}
+	v := r.node(root, name, "", 0)
+	m, ok := v.(map[string]any)
+	if !ok {
+		r.problem(name, root, "", "a map of sections", Describe(v))
+		return map[string]any{}
+	}
+	return m
+}
+
+// document parses data to its root node; nil when it is empty or not YAML.
+func (r *Reader) document(name string, data []byte) *yaml.Node {
+	if r.Marks == nil {
+		r.Marks = Marks{}
+	}
+	if _, ok := r.Marks[""]; !ok {
+		r.Marks[""] = Mark{Pos: Pos{File: name, Line: 1, Column: 1}}
+	}
+	if r.bytes += len(data); r.bytes > maxBytes {
+		r.Problems = append(r.Problems, Problem{Pos: Pos{File: name}, Want: "a policy of at most 16 MiB in all", Got: "more"})
+		return nil
+	}
+	var doc yaml.Node
+	if err := yaml.Load(data, &doc); err != nil {
+		if len(strings.TrimSpace(string(data))) > 0 && !strings.Contains(err.Error(), "no documents in stream") {
+			r.Problems = append(r.Problems, syntaxProblem(name, err))
+		}
+		return nil
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+var placeOf = regexp.MustCompile(`line (\d+)(?:, column (\d+))?(?:[:,]\s*)?`)
+
+// syntaxProblem turns the YAML library's message into ours.
+func syntaxProblem(name string, err error) Problem {
+	p := Problem{Pos: Pos{File: name, Line: 1, Column: 1}, Want: "YAML"}
+	text := err.Error()
+	if at := placeOf.FindStringSubmatch(text); at != nil {
+		p.Pos.Line, _ = strconv.Atoi(at[1])
+		if n, err := strconv.Atoi(at[2]); err == nil {
+			p.Pos.Column = n
+		}
+		text = strings.Replace(text, at[0], "", 1)
+	}
+	p.Got = clip(strings.TrimSpace(strings.TrimPrefix(strings.ReplaceAll(text, "\n", " "), "yaml: ")))
+	return p
+}
+
+func (r *Reader) problem(file string, n *yaml.Node, path, want, got string) {
+	r.Problems = append(r.Problems, Problem{Pos: Pos{file, n.Line, n.Column}, Path: path, Want: want, Got: got})
+}
+
+// node turns one YAML node into a tree. Null stands for whatever could not be read; the problem is on record then.
+func (r *Reader) node(n *yaml.Node, file, path string, depth int) any {
+	if r.nodes++; r.nodes > maxNodes {
+		if r.nodes == maxNodes+1 {
+			r.problem(file, n, path, fmt.Sprintf("a policy of at most %d values, aliases written out", maxNodes), "more")
+		}
+		return Scalar{Kind: Null}
+	}
+	if depth > maxDepth {
+		r.problem(file, n, path, fmt.Sprintf("at most %d levels", maxDepth), "more")
+		return Scalar{Kind: Null}
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return r.node(n.Alias, file, path, depth+1)
+	case yaml.MappingNode:
+		return r.mapping(n, file, path, depth)
+	case yaml.SequenceNode:
+		return r.sequence(n, file, path, depth)
+	case yaml.ScalarNode:
+		return r.scalar(n, file, path)
+	}
+	r.problem(file, n, path, "a value", "something that is not YAML data")
+	return Scalar{Kind: Null}
+}
+
+func (r *Reader) mapping(n *yaml.Node, file, path string, depth int) any {
+	m := make(map[string]any, len(n.Content)/2)
+	lines := make(map[string]int, len(n.Content)/2)
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode {
+			r.problem(file, key, path, "a plain key", "a map or list as a key")
+			continue
+		}
+		if key.Tag == "!!merge" {
+			merged = append(merged, value)
+			continue
+		}
+		at := Join(path, key.Value)
+		if line, ok := lines[key.Value]; ok {
+			r.problem(file, key, at, "each key once", "a second one (the first is at line "+strconv.Itoa(line)+")")
+			continue
+		}
+		lines[key.Value] = key.Line
+		r.Marks[at] = Mark{Pos: Pos{file, key.Line, key.Column}}
+		m[key.Value] = r.node(value, file, at, depth+1)
+	}
+	for _, value := range merged {
+		r.merge(m, value, file, path, depth)
+	}
+	return m
+}
+
+// merge adds what << names; keys written out win.
+func (r *Reader) merge(m map[string]any, n *yaml.Node, file, path string, depth int) {
+	if depth > maxDepth {
+		r.problem(file, n, path, fmt.Sprintf("at most %d levels", maxDepth), "more")
+		return
+	}
+	if n.Kind == yaml.SequenceNode {
+		for _, item := range n.Content {
+			r.merge(m, item, file, path, depth+1)
+		}
+		return
+	}
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode {
+		r.problem(file, n, Join(path, "<<"), "a map to merge", "something else")
+		return
+	}
+	rest := *n
+	rest.Content = nil
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if _, ok := m[n.Content[i].Value]; !ok {
+			rest.Content = append(rest.Content, n.Content[i], n.Content[i+1])
+		}
+	}
+	if more, ok := r.mapping(&rest, file, path, depth+1).(map[string]any); ok {
+		for k, v := range more {
+			m[k] = v
+		}
+	}
+}
+
+func (r *Reader) sequence(n *yaml.Node, file, path string, depth int) any {
+	list := make([]any, 0, len(n.Content))
+	for _, item := range n.Content {
+		if name, ok := included(item); ok {
+			list = r.include(list, item, name, file, path, depth)
+			continue
+		}
+		at := At(path, len(list))
+		r.Marks[at] = Mark{Pos: Pos{file, item.Line, item.Column}}
+		list = append(list, r.node(item, file, at, depth+1))
+	}
+	return list
+}
+
+// included reports whether a list's item is {include: FILE}, which stands for the items of the list in that file.
+func included(n *yaml.Node) (name string, ok bool) {
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[0].Value != "include" {
+		return "", false
+	}
+	return n.Content[1].Value, n.Content[1].Kind == yaml.ScalarNode
+}
+
+func (r *Reader) include(list []any, n *yaml.Node, name, file, path string, depth int) []any {
+	at := At(path, len(list))
+	if r.Include == nil || len(r.nested) >= 8 {
+		r.problem(file, n, at, "includes nested at most 8 deep", strconv.Quote(name))
+		return list
+	}
+	full, data, err := r.Include(name, file)
+	if err != nil {
+		r.problem(file, n, at, "a file to include", err.Error())
+		return list
+	}
+	r.Includes++
+	r.nested = append(r.nested, full)
+	defer func() { r.nested = r.nested[:len(r.nested)-1] }()
+	root := r.document(full, data)
+	if root == nil {
+		return list
+	}
+	if root.Kind != yaml.SequenceNode {
+		r.problem(full, root, at, "a list in an included file", "something else")
+		return list
+	}
+	// The items continue the list that includes them, so their paths do too.
+	for _, item := range root.Content {
+		if inner, ok := included(item); ok {
+			list = r.include(list, item, inner, full, path, depth+1)
+			continue
+		}
+		at := At(path, len(list))
+		r.Marks[at] = Mark{Pos: Pos{full, item.Line, item.Column}}
+		list = append(list, r.node(item, full, at, depth+1))
+	}
+	return list
+}
+
+func (r *Reader) scalar(n *yaml.Node, file, path string) any {
+	s := Scalar{Text: n.Value}
+	switch n.ShortTag() {
+	case "!!str", "!!timestamp":
+	case "!!int":
+		s.Kind = Int
+	case "!!float":
+		s.Kind = Float
+	case "!!bool":
+		s.Kind = Bool
+	case "!!null":
+		s.Kind = Null
+	default:
+		r.problem(file, n, path, "plain YAML without tags of its own", n.Tag)
+		return Scalar{Kind: Null}
+	}
+	if s.Kind != String || r.Expand == nil || !strings.Contains(s.Text, "${") {
+		return s
+	}
+	out, replaced, err := r.Expand(s.Text, file)
+	if err != nil {
+		r.problem(file, n, path, "a value that can be filled in", err.Error())
+		return Scalar{Text: s.Text, Kind: Replaced, Source: s.Text}
+	}
+	if replaced {
+		mark := r.Marks[path]
+		mark.Secret = true
+		r.Marks[path] = mark
+		return Scalar{Text: out, Kind: Replaced, Source: s.Text}
+	}
+	s.Text = out
+	return s
+}
+
+// ErrReadOnly is what Marshal answers.
+var ErrReadOnly = errors.New("policies are read, never written")
+
+// Parser makes a Reader the parser of one file for koanf.
+type Parser struct {
+	Name string
+	*Reader
+}
+
+// Unmarshal reads the file; its problems are with the Reader.
+func (p Parser) Unmarshal(data []byte) (map[string]any, error) { return p.File(p.Name, data), nil }
+
+// Marshal is what koanf asks of a parser and Blaze never does.
+func (p Parser) Marshal(map[string]any) ([]byte, error) { return nil, ErrReadOnly }
