@@ -60,6 +60,7 @@ func Catalogue() []Metric {
 
 		// Verdicts.
 		counter("blaze_filter_verdicts_total", "verdicts", "Verdicts other than a pass, by filter.", "filter", "verdict"),
+		counter("blaze_scan_hits_total", "values", "Values in which the scan found something, enforced or in shadow, by class.", "class"),
 		counter("blaze_denials_total", "exchanges", "Refused exchanges, by who refused and what the client was told.", "filter", "rule", "code"),
 		counter("blaze_shadow_decisions_total", "decisions", "Refusals that were not enforced.", "filter", "rule"),
 		counter("blaze_security_events_total", "events", "Security events: denials, bans, failed logins, reloads, admin actions.", "kind"),
