@@ -66,6 +66,13 @@ func Catalogue() []Metric {
 		counter("blaze_security_events_total", "events", "Security events: denials, bans, failed logins, reloads, admin actions.", "kind"),
 		gauge("blaze_bans", "addresses", "Addresses banned now."),
 
+		// Who is calling.
+		counter("blaze_token_cache_total", "lookups", "Tokens that were looked up among those verified before: hit, miss.", "result"),
+		counter("blaze_jwks_refreshes_total", "fetches", "Fetches of an issuer's keys by result: changed, unchanged, failed.", "issuer", "result"),
+		gauge("blaze_jwks_age_seconds", "seconds", "Since an issuer's keys were last fetched with success.", "issuer"),
+		gauge("blaze_sessions", "subjects", "Subjects with exchanges under way that are counted for auth.sessions.max_concurrent."),
+		gauge("blaze_revocations", "entries", "Token ids, subjects and key ids that are revoked now."),
+
 		// Policy.
 		counter("blaze_policy_reloads_total", "reloads", "Reloads by result: applied, unchanged, failed.", "result"),
 		gauge("blaze_policy_age_seconds", "seconds", "Since the serving policy was swapped in."),
