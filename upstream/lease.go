@@ -1,0 +1,223 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Lease is the right to send one request to a pool. It is pooled itself: it belongs to one exchange from Acquire until
+// Release, and neither it nor the Response it gave may be touched after.
+type Lease struct {
+	pool     *Pool
+	want     Want
+	target   *target
+	permit   permit
+	returned bool        // target's permit is given back; target still says whom it was
+	tried    []*target   // by this exchange, the leased one last
+	held     atomic.Bool // between Acquire and Release
+
+	limits
+	resp    Response
+	began   time.Time // of the running attempt
+	proved  bool      // a probe's success is already recorded
+	verdict Outcome   // what the lease itself has seen
+	cause   string    // of a Failure
+}
+
+var leases = sync.Pool{New: func() any { return new(Lease) }}
+
+// Info names what was leased; after a RoundTrip, the target that answered.
+func (l *Lease) Info() Info {
+	return Info{Pool: l.pool.name, Target: l.target.url, Engine: l.pool.engine}
+}
+
+// take gives l the target t, whose permit p is.
+func (l *Lease) take(t *target, p permit) {
+	l.target, l.permit = t, p
+	l.tried = append(l.tried, t)
+	l.returned, l.proved, l.verdict, l.cause = false, false, Neutral, ""
+	t.inflight.Add(1)
+}
+
+// leave gives the target back, with what was learned about it: o, unless the lease has seen worse.
+func (l *Lease) leave(o Outcome) {
+	if l.returned {
+		return
+	}
+	cause := "reported by the exchange"
+	if l.verdict != Neutral && o != Failure {
+		o = l.verdict
+	}
+	if l.cause != "" {
+		cause = l.cause
+	}
+	if o == Success && l.proved {
+		o = Neutral
+	}
+	l.target.inflight.Add(-1)
+	l.target.breaker.record(l.permit, o, cause)
+	l.returned = true
+}
+
+// Release gives the permits back and tells the breaker how it went; what the lease has seen itself (no connection, a
+// late or missing first byte, a stall, a cut, a 5xx) is told as a failure whatever o says. A response that is still open
+// is closed. The first call counts; more do nothing, as long as the lease has not been given out again.
+func (l *Lease) Release(o Outcome) {
+	if !l.held.CompareAndSwap(true, false) {
+		return
+	}
+	l.resp.Close()
+	l.leave(o)
+	l.recycle()
+}
+
+func (l *Lease) recycle() {
+	clear(l.tried)
+	l.pool, l.want, l.limits, l.tried = nil, Want{}, limits{}, l.tried[:0]
+	leases.Put(l)
+}
+
+// again moves to another target when that can help and does no harm; false when err is the exchange's end.
+func (l *Lease) again(r *Request, p progress, err error) bool {
+	if p != notSent || errors.Is(err, ErrCancelled) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrRequestBody) {
+		return false
+	}
+	l.leave(Failure)
+	if _, ok := l.choose(); ok {
+		return true
+	}
+	return false
+}
+
+// RoundTrip sends r and reads the answer's head. The response lives until its Close, at the latest until Release; it
+// must be closed. At most one call per lease ends without an error. Interim 1xx answers are read past, within a bound; a
+// 101 is an answer only to an Upgrade. The errors are this package's; which bytes of the request may have been
+// accepted decides alone whether RoundTrip itself tries again.
+func (l *Lease) RoundTrip(r *Request, cancel *Cancel, deadline time.Time) (*Response, error) {
+	l.limits = limits{timeout: l.pool.timeout, cancel: cancel, deadline: deadline}
+	l.resp.reset(l)
+	for {
+		sent, err := l.attempt(r)
+		if err == nil {
+			return &l.resp, nil
+		}
+		l.judge(err)
+		if !l.again(r, sent, err) {
+			return nil, err
+		}
+		l.resp.Retries++
+	}
+}
+
+// progress says how far an attempt came.
+type progress uint8
+
+const (
+	notSent  progress = iota // no connection, or not one byte was accepted
+	accepted                 // the target may have acted on it
+)
+
+// attempt sends r once. A pooled connection that the target had closed before it accepted a byte is no attempt: r then
+// goes over a new one, and so does a replayable r whatever became of the first.
+func (l *Lease) attempt(r *Request) (progress, error) {
+	l.began = time.Now()
+	for c := l.target.get(); ; c = nil {
+		reused := c != nil
+		if !reused {
+			var err error
+			if c, err = l.dial(); err != nil {
+				return notSent, err
+			}
+		}
+		before := c.written
+		err := l.exchange(c, r)
+		if err == nil {
+			return accepted, nil
+		}
+		unread := r.Stream == nil || c.written == before
+		untouched := unread && (c.written == before || nothingAccepted(c.raw, before))
+		l.cancel.detach()
+		c.discard()
+		if reused && errors.Is(err, ErrCut) && (untouched || unread && r.Replayable) {
+			continue
+		}
+		if untouched {
+			return notSent, err
+		}
+		return accepted, err
+	}
+}
+
+// dial opens a connection within the connect timeout.
+func (l *Lease) dial() (*conn, error) {
+	ctx := waitContext{Context: context.Background(), cancel: l.cancel, until: l.until(time.Now(), l.timeout.Connect)}
+	c, err := l.target.dialTo(ctx)
+	switch {
+	case err == nil:
+		return c, nil
+	case l.cancel.Cancelled():
+		return nil, ErrCancelled
+	case l.over():
+		return nil, ErrTimeout
+	}
+	return nil, fmt.Errorf("%w: %w", ErrConnect, reason(err))
+}
+
+// exchange sends r over c and reads the answer's head into l.resp.
+func (l *Lease) exchange(c *conn, r *Request) error {
+	c.compose(r, l.pool.hostFor(l.target, r))
+	if !l.cancel.attach(c.Conn) {
+		return ErrCancelled
+	}
+	sendErr := c.send(r, &l.limits)
+	if errors.Is(sendErr, ErrRequestBody) || errors.Is(sendErr, os.ErrDeadlineExceeded) {
+		return l.explain(sendErr, ErrFirstByte)
+	}
+	// A target may answer and close before it has read the whole body (413): its answer, if there is one, counts more
+	// than the failed write.
+	if !l.cancel.setReadDeadline(l.until(time.Now(), l.timeout.FirstByte)) {
+		return l.explain(errInterrupted, ErrFirstByte)
+	}
+	if err := l.readAnswer(c, r); err != nil {
+		if sendErr != nil {
+			err = sendErr
+		}
+		return l.explain(err, ErrFirstByte)
+	}
+	l.resp.open(c, r, sendErr == nil)
+	return nil
+}
+
+// readAnswer reads heads until one is the answer.
+func (l *Lease) readAnswer(c *conn, r *Request) error {
+	for range maxInterim {
+		f := &l.resp.framing
+		if err := c.readHead(&l.resp.Header, f); err != nil {
+			return err
+		}
+		switch {
+		case f.status == fasthttp.StatusSwitchingProtocols && (!r.Upgrade || !f.upgrade):
+			return outside("it switches protocols unasked")
+		case f.status == fasthttp.StatusSwitchingProtocols, f.status >= 200:
+			return nil
+		}
+	}
+	return outside("it has too many interim answers")
+}
+
+// judge keeps what an attempt's error says about the target.
+func (l *Lease) judge(err error) {
+	for _, e := range [...]error{ErrConnect, ErrFirstByte, ErrStall, ErrCut, ErrProtocol} {
+		if errors.Is(err, e) {
+			l.verdict, l.cause = Failure, e.Error()
+			return
+		}
+	}
+}

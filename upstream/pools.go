@@ -1,0 +1,86 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"blaze/telemetry"
+	"blaze/telemetry/setting"
+)
+
+// Env is what the pools need from the process.
+type Env struct {
+	Metrics *telemetry.Metrics
+	Log     telemetry.Logger
+	Now     func() time.Time
+	// ReadFile reads a file that the policy names, relative to it; what it reads is watched for changes.
+	ReadFile func(path string) ([]byte, error)
+}
+
+// Pools are all upstreams of one policy. Immutable; the state of targets lives in objects that a reload passes on.
+type Pools struct {
+	byName map[string]*Pool
+	names  []string
+}
+
+// New compiles the upstreams section. Targets that did not change keep their connections, breaker and counts of prev,
+// which may be nil. Nothing is dialled and no goroutine started. Problems are joined *setting.Problem.
+func New(cfg map[string]Config, prev *Pools, env Env) (*Pools, error) {
+	ps := &Pools{byName: make(map[string]*Pool, len(cfg))}
+	var problems []error
+	for name, c := range cfg {
+		ps.names = append(ps.names, name)
+		p, err := newPool(name, c, prev.Pool(name), env)
+		problems = append(problems, setting.Under(name, err))
+		ps.byName[name] = p
+	}
+	slices.Sort(ps.names)
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return ps, nil
+}
+
+// Pool returns the pool with that name, or nil.
+func (ps *Pools) Pool(name string) *Pool {
+	if ps == nil {
+		return nil
+	}
+	return ps.byName[name]
+}
+
+// Names lists the pools in name order.
+func (ps *Pools) Names() []string { return ps.names }
+
+// Run does the health checks until ctx ends; the owner calls it once for each set that becomes active.
+func (ps *Pools) Run(ctx context.Context) { <-ctx.Done() }
+
+// Close drops the idle connections of targets that are not in keep (the set that replaces ps; nil keeps none).
+func (ps *Pools) Close(keep *Pools) {
+	kept := map[*endpoint]bool{}
+	if keep != nil {
+		for _, p := range keep.byName {
+			for _, t := range p.targets {
+				kept[t.endpoint] = true
+			}
+		}
+	}
+	for _, p := range ps.byName {
+		for _, t := range p.targets {
+			if !kept[t.endpoint] {
+				t.close()
+			}
+		}
+	}
+}
+
+// Checks are the pools' part of /health/detailed.
+func (ps *Pools) Checks() []telemetry.Check {
+	checks := make([]telemetry.Check, 0, len(ps.names))
+	for _, name := range ps.names {
+		checks = append(checks, ps.byName[name].check())
+	}
+	return checks
+}

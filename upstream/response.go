@@ -1,0 +1,153 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Response is the answer: its head, then its body by Read. It belongs to the goroutine that reads it, and to its Lease:
+// it may be used until Close, and its Header no longer than until the lease's Release.
+type Response struct {
+	// Header holds the status and the end-to-end fields; those of the connection (RFC 9110, 7.6.1) are taken out. Its
+	// ContentLength is what the target said, for a HEAD too; -1 when it said nothing.
+	Header fasthttp.ResponseHeader
+	// Size is the body's length, -1 when the target did not say, 0 when there is none.
+	Size int64
+	// Retries counts the attempts beyond the first.
+	Retries int
+
+	framing framing
+	lease   *Lease
+	conn    *conn // nil when closed
+	body    body
+	err     error // what ended the body; io.EOF is its proper end
+	whole   bool  // the request was sent to its end
+	tunnel  *tunnel
+}
+
+// errClosed: the response is read after its Close.
+var errClosed = errors.New("upstream response closed")
+
+func (r *Response) reset(l *Lease) {
+	r.Size, r.Retries = 0, 0
+	r.lease, r.conn, r.err, r.tunnel = l, nil, nil, nil
+	r.body = body{}
+}
+
+// open begins the body that follows the head on c.
+func (r *Response) open(c *conn, req *Request, whole bool) {
+	r.conn, r.whole, r.err = c, whole, nil
+	r.body = body{conn: c}
+	f := &r.framing
+	switch {
+	case f.status == fasthttp.StatusSwitchingProtocols:
+		r.tunnel = &tunnel{Conn: c.Conn, c: c}
+		r.err = io.EOF
+	case string(req.Head.Method()) == fasthttp.MethodHead, f.status == fasthttp.StatusNoContent, f.status == fasthttp.StatusNotModified, f.size == 0:
+		r.err = io.EOF
+	case f.chunked:
+		r.body.kind, r.Size = chunkedBody, -1
+	case f.size > 0:
+		r.body.kind, r.body.left, r.Size = sizedBody, f.size, f.size
+	default:
+		r.body.kind, r.Size = endlessBody, -1
+		f.close = true
+	}
+	r.lease.answered(f.status)
+}
+
+// Read returns the next bytes of the body as soon as there are any, under the stall timeout. io.EOF is the body's
+// proper end; any other error is one of this package's, and the answer is not complete.
+func (r *Response) Read(p []byte) (int, error) {
+	switch {
+	case r.err != nil:
+		return 0, r.err
+	case r.conn == nil:
+		return 0, errClosed
+	case len(p) == 0:
+		return 0, nil
+	}
+	n, err := r.body.read(p, r.lease)
+	if err != nil && err != io.EOF {
+		err = r.lease.explain(err, ErrStall)
+		r.lease.judge(err)
+	}
+	r.err = err
+	if n > 0 {
+		r.lease.prove()
+		return n, nil
+	}
+	return 0, err
+}
+
+// Conn is the raw connection after a 101, with whatever was read beyond the head in front; nil otherwise. It is not
+// under the stall timeout any more; Cancel and Close still end it.
+func (r *Response) Conn() net.Conn {
+	if r.tunnel == nil {
+		return nil
+	}
+	return r.tunnel
+}
+
+// Close gives the connection back when the body was read to its end and the target keeps it; else it closes it, which
+// is how an engine learns to stop. More calls do nothing.
+func (r *Response) Close() {
+	c := r.conn
+	if c == nil {
+		return
+	}
+	r.conn = nil
+	clean := r.lease.cancel.detach()
+	if clean && r.err == io.EOF && r.whole && !r.framing.close && r.tunnel == nil && c.r == c.w && c.SetDeadline(time.Time{}) == nil {
+		c.ep.put(c)
+		return
+	}
+	c.discard()
+}
+
+// answered judges the answer's head.
+func (l *Lease) answered(status int) {
+	slow := l.target.slowFirstByte()
+	switch {
+	case status == 500 || status == 502 || status == 503 || status == 504:
+		l.verdict, l.cause = Failure, "status "+statusText(status)
+	case slow > 0 && time.Since(l.began) > slow:
+		l.verdict, l.cause = Failure, "slow first byte"
+	}
+}
+
+// prove tells the breaker early that a probe works: its first byte has come. A generation may run for minutes, and the
+// half-open breaker would turn everybody else away until it ends. What goes wrong later counts on its own.
+func (l *Lease) prove() {
+	if !l.permit.probe || l.proved || l.verdict == Failure {
+		return
+	}
+	l.proved = true
+	b := l.target.breaker
+	b.record(l.permit, Success, "")
+	l.permit = permit{gen: b.gen.Load()}
+}
+
+// tunnel is a connection that speaks another protocol now.
+type tunnel struct {
+	net.Conn
+	c *conn
+}
+
+func (t *tunnel) Read(p []byte) (int, error) {
+	if c := t.c; c.r < c.w {
+		n := copy(p, c.rbuf[c.r:c.w])
+		c.r += n
+		return n, nil
+	}
+	return t.Conn.Read(p)
+}
+
+func statusText(code int) string {
+	const digits = "0123456789"
+	return string([]byte{digits[code/100%10], digits[code/10%10], digits[code%10]})
+}

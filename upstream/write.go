@@ -1,0 +1,194 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// smallBody is how large a body may be to leave in one write with its head.
+const smallBody = 16 << 10
+
+// writeChunk is how many bytes of a streamed body are sent at a time.
+const writeChunk = 32 << 10
+
+// compose builds the request's head in wbuf: the target as given, the fields of Head but for those that concern a
+// connection, and this connection's framing. host is what the Host field says.
+func (c *conn) compose(r *Request, host string) {
+	b := append(c.wbuf[:0], r.Head.Method()...)
+	b = append(b, ' ')
+	b = append(b, r.Target...)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	b = append(b, host...)
+	b = append(b, '\r', '\n')
+	for name, value := range r.Head.All() {
+		if ofConnection(name, r.Upgrade) || !writable(name, value) {
+			continue
+		}
+		b = append(b, name...)
+		b = append(b, ':', ' ')
+		b = append(b, value...)
+		b = append(b, '\r', '\n')
+	}
+	if r.Upgrade {
+		b = append(b, "Connection: Upgrade\r\n"...)
+	}
+	switch {
+	case r.Stream != nil && r.Size < 0:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	case r.Stream != nil:
+		b = appendLength(b, r.Size)
+	case len(r.Body) > 0 || expectsBody(r.Head.Method()):
+		b = appendLength(b, int64(len(r.Body)))
+	}
+	c.wbuf = append(b, '\r', '\n')
+}
+
+func appendLength(b []byte, n int64) []byte {
+	b = append(b, "Content-Length: "...)
+	b = strconv.AppendInt(b, n, 10)
+	return append(b, '\r', '\n')
+}
+
+// expectsBody says that an absent body is said to be absent (RFC 9110, 8.6).
+func expectsBody(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
+	}
+	return false
+}
+
+func ofConnection(name []byte, upgrade bool) bool {
+	switch len(name) {
+	case 2:
+		return is(name, "te")
+	case 4:
+		return is(name, "host")
+	case 6:
+		return is(name, "expect")
+	case 7:
+		return is(name, "trailer") || is(name, "upgrade") && !upgrade
+	case 10:
+		return is(name, "connection") || is(name, "keep-alive")
+	case 14:
+		return is(name, "content-length")
+	case 16:
+		return is(name, "proxy-connection")
+	case 17:
+		return is(name, "transfer-encoding")
+	}
+	return false
+}
+
+// writable is the last guard against a field that would end its line early; the proxy refused such requests long ago.
+func writable(name, value []byte) bool {
+	if len(name) == 0 {
+		return false
+	}
+	for _, c := range name {
+		if !tokenByte[c] {
+			return false
+		}
+	}
+	for _, c := range value {
+		if c == '\r' || c == '\n' || c == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// send writes the request. The deadline renews with every write, so that a large body may take its time but no write
+// hangs. An error that wraps ErrRequestBody is the client's, any other the connection's.
+func (c *conn) send(r *Request, l *limits) error {
+	if r.Stream != nil {
+		return c.sendStream(r, l)
+	}
+	body := r.Body
+	if len(body) <= smallBody {
+		c.wbuf = append(c.wbuf, body...)
+		body = nil
+	}
+	if err := c.flush(c.wbuf, l); err != nil {
+		return err
+	}
+	for len(body) > 0 {
+		n := min(len(body), 1<<20)
+		if err := c.flush(body[:n], l); err != nil {
+			return err
+		}
+		body = body[n:]
+	}
+	return nil
+}
+
+func (c *conn) flush(p []byte, l *limits) error {
+	if !l.cancel.setWriteDeadline(l.until(time.Now(), l.timeout.Stall)) {
+		return errInterrupted
+	}
+	n, err := c.Conn.Write(p)
+	c.written += int64(n)
+	return err
+}
+
+// sendStream copies the body as it comes in.
+func (c *conn) sendStream(r *Request, l *limits) error {
+	if err := c.flush(c.wbuf, l); err != nil {
+		return err
+	}
+	left := r.Size
+	for left != 0 {
+		p := c.chunkBuffer()
+		n, rerr := r.Stream.Read(p)
+		if left >= 0 && int64(n) > left {
+			n = int(left)
+		}
+		if n > 0 {
+			if err := c.flushPart(p[:n], left < 0, l); err != nil {
+				return err
+			}
+		}
+		if left > 0 {
+			left -= int64(n)
+		}
+		if errors.Is(rerr, io.EOF) {
+			break
+		}
+		if rerr != nil {
+			return fmt.Errorf("%w: %w", ErrRequestBody, rerr)
+		}
+	}
+	switch {
+	case left > 0:
+		return fmt.Errorf("%w: %d bytes short", ErrRequestBody, left)
+	case left < 0:
+		return c.flush([]byte("0\r\n\r\n"), l)
+	}
+	return nil
+}
+
+// chunkBuffer leaves room for a chunk's size in front and its CRLF behind.
+func (c *conn) chunkBuffer() []byte {
+	const frame = 16
+	if cap(c.wbuf) < writeChunk+2*frame {
+		c.wbuf = make([]byte, writeChunk+2*frame)
+	}
+	return c.wbuf[:cap(c.wbuf)][frame : frame+writeChunk]
+}
+
+// flushPart sends p, which is in chunkBuffer, as it is or as one chunk, in one write either way.
+func (c *conn) flushPart(p []byte, chunked bool, l *limits) error {
+	if !chunked {
+		return c.flush(p, l)
+	}
+	const frame = 16
+	var size [frame]byte
+	head := append(strconv.AppendInt(size[:0], int64(len(p)), 16), '\r', '\n')
+	buf := c.wbuf[:cap(c.wbuf)]
+	copy(buf[frame-len(head):], head)
+	copy(buf[frame+len(p):], "\r\n")
+	return c.flush(buf[frame-len(head):frame+len(p)+2], l)
+}
