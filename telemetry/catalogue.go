@@ -91,9 +91,9 @@ func Catalogue() []Metric {
 		counter("blaze_ratelimit_decisions_total", "decisions", "Decisions of a limit other than letting pass.", "limit", "decision"),
 
 		// The proxy.
-		gauge("blaze_connections", "connections", "Open client connections."),
-		counter("blaze_connections_refused_total", "connections", "Connections closed at once, over proxy.max_connections."),
-
+		gauge("blaze_open_connections", "connections", "Open client connections."),
+		counter("blaze_connections_rejected_total", "connections", "Connections closed at once, over proxy.max_connections."),
+		counter("blaze_panics_total", "panics", "Panics caught; each is a bug and in the log."),
 		// Telemetry itself.
 		counter("blaze_log_dropped_total", "lines", "Log lines lost because their destination was slow or full.", "log"),
 		gauge("blaze_build_info", "info", "Always 1; the version is its label.", "version"),

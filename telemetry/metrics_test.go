@@ -111,7 +111,6 @@ func TestExchangeIsCounted(t *testing.T) {
 	f(`blaze_aborts_total{reason="client_gone"}`, 1)
 	f(`blaze_denials_total{filter="ratelimit",rule="per-user",code="rate_limit_exceeded"}`, 1)
 	f(`blaze_shadow_decisions_total{filter="scan",rule="sqli"}`, 1)
-	f(`blaze_open_exchanges`, 0)
 }
 
 // A model's name becomes a label only as the policy's own word for it.

