@@ -1,17 +1,125 @@
-// Package auth is not built yet.
+// Package auth decides who is calling: by API key, by JSON Web Token, or nobody. It never decides what they may do
+// (authz does), and it never tells the client which check failed. Anonymous is what the policy allows by required: false
+// to callers that show no credentials; callers that show wrong ones are refused in any case.
 package auth
 
-import "blaze/filters"
+import (
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"time"
 
-// Config is the policy's filters.auth section.
-type Config struct{}
+	"blaze/filters"
+	"blaze/telemetry"
+	"blaze/telemetry/setting"
+)
 
 // Filter is the auth filter. Immutable after New, safe for concurrent use.
-type Filter struct{}
+type Filter struct {
+	required bool
+	header   string
+	keys     *keyTable
+	issuers  *issuers
+	cache    *tokenCache
+	now      func() time.Time
+	events   func(telemetry.Event)
+}
 
 // New compiles cfg; prev is the filter that serves now, or nil. Problems are joined *setting.Problem, with paths
 // relative to the section.
-func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) { return &Filter{}, nil }
+func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
+	f := &Filter{required: cfg.Required, header: cfg.APIKeyHeader, now: env.Now, events: env.Events}
+	var errs [3]error
+	f.keys, errs[0] = newKeyTable(cfg, env)
+	f.issuers, errs[1] = newIssuers(cfg.JWT, env)
+	errs[2] = checkHeader(cfg.APIKeyHeader)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	f.cache = newTokenCache(env.Metrics)
+	return f, nil
+}
 
-// Request judges the head.
-func (f *Filter) Request(x *filters.Exchange) filters.Verdict { return filters.Pass() }
+// checkHeader refuses fields that mean something else already.
+func checkHeader(name string) error {
+	const want = "a header field's name such as x-api-key, or nothing"
+	for _, c := range name {
+		if !isName(string(c)) || c == '.' {
+			return setting.Wrong("api_key_header", want, name)
+		}
+	}
+	switch strings.ToLower(name) {
+	case "authorization", "cookie", "host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te",
+		"trailer", "user-agent", "expect", "forwarded", "x-forwarded-for", "sec-websocket-protocol", "x-blaze-otp":
+		return setting.Wrong("api_key_header", want+"; not one with another meaning", name)
+	}
+	return nil
+}
+
+// Request finds out who is calling and sets x.Identity and x.Credentials.
+func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
+	x.Identity = filters.Anonymous
+	now := f.now()
+	id, no := f.identify(x, now)
+	if no != nil {
+		f.tell(x, no)
+		return no.verdict()
+	}
+	x.Identity = id
+	return filters.Pass()
+}
+
+// identify returns who is calling, or why that cannot be believed.
+func (f *Filter) identify(x *filters.Exchange, now time.Time) (*filters.Identity, *refusal) {
+	c, no := f.find(x)
+	switch {
+	case no != nil:
+		return nil, no
+	case x.Assume != "":
+		return f.assumed(x.Assume, now)
+	case len(c.value) == 0 && f.required:
+		return nil, &noCredentials
+	case len(c.value) == 0:
+		return filters.Anonymous, nil
+	}
+	digest := digestOf(c.value)
+	if k := f.keys.find(&digest); k != nil {
+		return k.prove(now)
+	}
+	if c.keyOnly || f.issuers.empty() || len(f.keys.byID) > 0 && !looksLikeToken(c.value) {
+		return nil, &noKey
+	}
+	return f.token(c.value, digest, now)
+}
+
+// token verifies a token, or finds that it was verified before.
+func (f *Filter) token(text []byte, digest Hash, now time.Time) (*filters.Identity, *refusal) {
+	if p := f.cache.get(digest, now); p != nil {
+		return p.identity, nil
+	}
+	p, no := f.issuers.verify(string(text), now)
+	if no != nil {
+		return nil, no // not kept: an attacker could fill the cache
+	}
+	f.cache.put(digest, p, len(text))
+	return p.identity, nil
+}
+
+// assumed is the API key that a policy's test has taken to be shown.
+func (f *Filter) assumed(keyID string, now time.Time) (*filters.Identity, *refusal) {
+	k := f.keys.byID[keyID]
+	if k == nil {
+		return nil, &noKey
+	}
+	return k.prove(now)
+}
+
+// tell reports a failed login. A request without credentials is none.
+func (f *Filter) tell(x *filters.Exchange, no *refusal) {
+	if x.Dry || no == &noCredentials {
+		return
+	}
+	f.events(telemetry.Event{Kind: "login_failed", RequestID: x.ID, Client: x.Client.String(), Rule: no.rule})
+}
+
+func digestOf(b []byte) Hash { return sha256.Sum256(b) }

@@ -1,0 +1,67 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"blaze/filters"
+	"blaze/telemetry/setting"
+)
+
+// issuers are all whose tokens are taken.
+type issuers struct {
+	byName map[string]*issuer
+	other  *issuer // the entry without an issuer, if there is one
+}
+
+func newIssuers(list []Issuer, env filters.Env) (*issuers, error) {
+	all := &issuers{byName: map[string]*issuer{}}
+	var problems []error
+	for i, cfg := range list {
+		at := fmt.Sprintf("jwt[%d]", i)
+		is, err := newIssuer(cfg, env)
+		if err != nil {
+			problems = append(problems, setting.Under(at, err))
+			continue
+		}
+		switch {
+		case is.name == "" && all.other == nil:
+			all.other = is
+		case is.name == "" || all.byName[is.name] != nil:
+			problems = append(problems, setting.Wrong(at+".issuer", "an issuer that no other entry has", is.name))
+		default:
+			all.byName[is.name] = is
+		}
+	}
+	return all, errors.Join(problems...)
+}
+
+// empty reports whether no token is taken at all.
+func (all *issuers) empty() bool { return len(all.byName) == 0 && all.other == nil }
+
+// verify says whose token text is. The iss claim chooses the issuer before anything is believed; everything else about
+// the token is then held against that issuer alone (RFC 8725, 3.8).
+func (all *issuers) verify(text string, now time.Time) (*proven, *refusal) {
+	t, no := split(text)
+	if no != nil {
+		return nil, no
+	}
+	claims, err := parseObject(t.payload)
+	if err != nil {
+		return nil, &noToken
+	}
+	name, there := claims["iss"]
+	iss, isText := name.(string)
+	if there && !isText {
+		return nil, &noIssuer
+	}
+	is := all.byName[iss]
+	if is == nil || !there {
+		is = all.other
+	}
+	if is == nil || !fit(iss) {
+		return nil, &noIssuer
+	}
+	return is.check(&t, claims, now)
+}

@@ -1,0 +1,36 @@
+package auth
+
+import "blaze/filters"
+
+// refusal is why credentials are not good: what the client is told, and the rule for logs and metrics, which says more.
+type refusal struct {
+	denial *filters.Denial
+	rule   string
+}
+
+// The refusals; constants in all but the language. Which one it was never depends on anything secret: no other check of
+// a token is reported before its signature is good.
+var (
+	noCredentials = refusal{filters.MissingCredentials, "missing"}
+	noBearer      = refusal{filters.InvalidToken.With("The Authorization field must be one \"Bearer\" credential."), "authorization"}
+	noTwo         = refusal{filters.InvalidToken.With("The request carries two different credentials."), "two_credentials"}
+	noLength      = refusal{filters.InvalidToken, "too_long"}
+
+	noKey      = refusal{filters.InvalidAPIKey, "key.unknown"}
+	keyExpired = refusal{filters.TokenExpired.With("The API key has expired."), "key.expired"}
+
+	noToken     = refusal{filters.InvalidToken, "jwt.malformed"}
+	noHeader    = refusal{filters.InvalidToken, "jwt.header"}
+	noAlgorithm = refusal{filters.InvalidToken, "jwt.algorithm"}
+	noIssuer    = refusal{filters.InvalidToken, "jwt.issuer"}
+	noKeyFor    = refusal{filters.InvalidToken, "jwt.unknown_key"}
+	noSignature = refusal{filters.InvalidToken, "jwt.signature"}
+	noAudience  = refusal{filters.InvalidToken, "jwt.audience"}
+	noClaims    = refusal{filters.InvalidToken, "jwt.claims"}
+	noTime      = refusal{filters.InvalidToken, "jwt.time"}
+	notYet      = refusal{filters.InvalidToken.With("The token is not valid yet."), "jwt.not_yet"}
+	expired     = refusal{filters.TokenExpired.With("The token has expired."), "jwt.expired"}
+	noIdentity  = refusal{filters.InvalidToken, "jwt.identity"}
+)
+
+func (r *refusal) verdict() filters.Verdict { return filters.Deny(r.denial, r.rule) }
