@@ -39,6 +39,8 @@ const (
 	SGLangGenerate
 	TritonInfer
 	TritonGenerate
+	ChatBatch // a list of conversations
+	Vertex    // instances and parameters of SGLangGenerate or TGIGenerate
 )
 
 // Route is one path and method of an engine. Immutable.
@@ -51,6 +53,8 @@ type Route struct {
 	Upgrade bool // a WebSocket may be opened here
 	// Streams says that the answer may be an event stream or a stream of JSON lines.
 	Streams bool
+
+	modelFrom, modelTo int // the segments of Path that name a model; -1 when none does
 }
 
 // Engine is one engine's API. Immutable, safe for concurrent use.
@@ -59,10 +63,11 @@ type Engine struct {
 	Name    string
 	Version string // the engine's version the table was read from
 	Routes  []Route
-	// HealthPath answers 200 when the engine is able to serve.
+	// HealthPath answers 200 when the engine is able to serve; empty when no such path is known.
 	HealthPath string
 	// IncludeUsage says that the engine takes stream_options.include_usage.
 	IncludeUsage bool
 
-	tree *node // the compiled Routes
+	tree *node  // the compiled Routes
+	any  *Route // takes every path and method; the engine none
 }

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Edit replaces Len bytes of the body at Off with With. The edits that SetField, SetIn and RemoveField return add or
+// take out whole members as well; Apply sees to the commas, so that any of them go together.
+type Edit struct {
+	Off, Len uint32
+	With     []byte
+
+	kind editKind
+	name string // of the member that is added
+}
+
+type editKind uint8
+
+const (
+	replace editKind = iota
+	addition
+	removal
+)
+
+// Field returns the top-level member named name.
+func (d *Document) Field(name string) (Field, bool) {
+	i := d.fieldAt(name)
+	if i < 0 {
+		return Field{}, false
+	}
+	return d.Fields[i], true
+}
+
+func (d *Document) fieldAt(name string) int {
+	for i := range d.Fields {
+		f := &d.Fields[i]
+		raw := d.Body[f.KeyOff : f.KeyOff+f.KeyLen]
+		if string(raw) == name || len(raw) > len(name) && slices.Contains(raw, '\\') && unescapesTo(raw, []byte(name)) {
+			return i
+		}
+	}
+	return -1
+}
+
+// SetField returns the edit that gives the top-level member name the JSON value with, replacing or adding it.
+func (d *Document) SetField(name string, with []byte) Edit {
+	if f, ok := d.Field(name); ok {
+		return Edit{Off: f.ValOff, Len: f.ValLen, With: with}
+	}
+	return addMember(uint32(skipSpace(d.Body, 0)), name, with)
+}
+
+// SetIn returns the edit that adds name with the JSON value with to the object f, a top-level member that has no such
+// member yet.
+func (d *Document) SetIn(f Field, name string, with []byte) Edit {
+	return addMember(f.ValOff, name, with)
+}
+
+// SetParam returns the edit that gives p the JSON value with.
+func (d *Document) SetParam(p Param, with []byte) Edit {
+	return Edit{Off: p.Off, Len: p.Len, With: with}
+}
+
+// addMember adds a member right behind the bracket at open.
+func addMember(open uint32, name string, with []byte) Edit {
+	return Edit{Off: open + 1, With: with, kind: addition, name: name}
+}
+
+// RemoveField returns the edit that takes the top-level member name out, and whether it was there.
+func (d *Document) RemoveField(name string) (Edit, bool) {
+	f, ok := d.Field(name)
+	if !ok {
+		return Edit{}, false
+	}
+	from := f.KeyOff - 1
+	return Edit{Off: from, Len: f.ValOff + f.ValLen - from, kind: removal}, true
+}
+
+// Apply appends body with edits to dst. Edits are sorted here by offset. Of two edits of the same place the later given
+// counts; an edit inside what another replaces is dropped.
+func Apply(dst, body []byte, edits []Edit) []byte {
+	slices.SortStableFunc(edits, func(a, b Edit) int { return int(int64(a.Off) - int64(b.Off)) })
+	at, base := uint32(0), len(dst)
+	for i, e := range edits {
+		if e.Off < at || overruled(e, edits[i+1:]) {
+			continue
+		}
+		dst = append(dst, body[at:e.Off]...)
+		at = e.Off + e.Len
+		switch e.kind {
+		case addition:
+			dst = appendMember(dst, e, body[at:])
+		case removal:
+			last := lastNot(dst[base:])
+			if last >= 0 && dst[base+last] == ',' {
+				dst = dst[:base+last]
+			} else if next := skipSpace(body, int(at)); next < len(body) && body[next] == ',' {
+				at = uint32(next) + 1
+			}
+		default:
+			dst = append(dst, e.With...)
+		}
+	}
+	return append(dst, body[at:]...)
+}
+
+// overruled reports whether one of later edits the same place.
+func overruled(e Edit, later []Edit) bool {
+	for _, l := range later {
+		if l.Off != e.Off {
+			return false
+		}
+		if l.Len == e.Len && l.name == e.name && (l.kind == addition) == (e.kind == addition) && (e.Len > 0 || e.kind == addition) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendMember writes an added member with the commas that it needs between what is there and rest.
+func appendMember(dst []byte, e Edit, rest []byte) []byte {
+	if last := lastNot(dst); last >= 0 && dst[last] != '{' && dst[last] != ',' {
+		dst = append(dst, ',')
+	}
+	dst = append(append(strconv.AppendQuote(dst, e.name), ':'), e.With...)
+	if next := skipSpace(rest, 0); next < len(rest) && rest[next] != '}' {
+		dst = append(dst, ',')
+	}
+	return dst
+}
+
+// lastNot is the position of the last byte that is not blank, -1 when there is none.
+func lastNot(b []byte) int {
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] > ' ' {
+			return i
+		}
+	}
+	return -1
+}

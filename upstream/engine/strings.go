@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// plainRun returns the first position from i on that holds a quote, a backslash or a control byte, and whether a byte
+// on the way there is not ASCII. Eight bytes at a time.
+func plainRun(b []byte, i int) (end int, ascii bool) {
+	var seen uint64
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		stop := ((quote - ones) &^ quote) | ((slash - ones) &^ slash) | ((w - ones*' ') &^ w)
+		if stop&highs != 0 {
+			break
+		}
+		seen |= w
+	}
+	for ; i < len(b); i++ {
+		c := b[i]
+		if c == '"' || c == '\\' || c < ' ' {
+			break
+		}
+		seen |= uint64(c)
+	}
+	return i, seen&highs == 0
+}
+
+// str reads the string whose first byte (behind the quote) is at off and returns the position of its closing quote.
+func (d *Document) str(off int) (end int, escaped bool, err error) {
+	b, i, ascii := d.Body, off, true
+	for {
+		var plain bool
+		i, plain = plainRun(b, i)
+		ascii = ascii && plain
+		switch {
+		case i == len(b):
+			return i, escaped, broken(i, "JSON ends inside a string")
+		case b[i] == '"':
+			return i, escaped, d.checkString(off, i, ascii)
+		case b[i] != '\\':
+			return i, escaped, broken(i, "a control character in a string")
+		}
+		escaped = true
+		if i, err = checkEscape(b, i); err != nil {
+			return i, escaped, err
+		}
+	}
+}
+
+func (d *Document) checkString(off, end int, ascii bool) error {
+	if end-off > d.limits.String {
+		return beyond(off, "json.max_string: a string is too long")
+	}
+	if !ascii && !utf8.Valid(d.Body[off:end]) {
+		return broken(off, "a string is not UTF-8")
+	}
+	return nil
+}
+
+// checkEscape judges the escape at i and returns what follows it. Surrogates have to come in pairs: alone, one parser
+// drops them, another replaces them.
+func checkEscape(b []byte, i int) (int, error) {
+	if i+1 >= len(b) {
+		return i, broken(i, "JSON ends inside a string")
+	}
+	switch b[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2, nil
+	case 'u':
+	default:
+		return i, broken(i, "an unknown escape in a string")
+	}
+	u, ok := hex4(b, i+2)
+	if !ok {
+		return i, broken(i, "a broken \\u escape in a string")
+	}
+	if u < 0xd800 || u > 0xdfff {
+		return i + 6, nil
+	}
+	if u > 0xdbff || i+7 >= len(b) || b[i+6] != '\\' || b[i+7] != 'u' {
+		return i, broken(i, "a lone surrogate in a string")
+	}
+	if low, ok := hex4(b, i+8); !ok || low < 0xdc00 || low > 0xdfff {
+		return i, broken(i, "a lone surrogate in a string")
+	}
+	return i + 12, nil
+}
+
+// hex4 reads four hex digits at i.
+func hex4(b []byte, i int) (u rune, ok bool) {
+	if i+4 > len(b) {
+		return 0, false
+	}
+	for _, c := range b[i : i+4] {
+		if !isHex(c) {
+			return 0, false
+		}
+		u = u<<4 | rune(unhex(c))
+	}
+	return u, true
+}
+
+// Unescape appends the decoded form of raw, a string as a parsed Document holds it, to dst.
+func Unescape(dst, raw []byte) []byte {
+	for i := 0; i < len(raw); {
+		if raw[i] != '\\' {
+			dst = append(dst, raw[i])
+			i++
+			continue
+		}
+		r, n := escapeAt(raw, i)
+		dst = utf8.AppendRune(dst, r)
+		i += n
+	}
+	return dst
+}
+
+// escapeAt decodes the valid escape at i and returns its length.
+func escapeAt(raw []byte, i int) (r rune, n int) {
+	switch c := raw[i+1]; c {
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+	default:
+		return rune(c), 2
+	}
+	u, _ := hex4(raw, i+2)
+	if u < 0xd800 || u > 0xdbff {
+		return u, 6
+	}
+	low, _ := hex4(raw, i+8)
+	return 0x10000 + (u-0xd800)<<10 + (low - 0xdc00), 12
+}
+
+// unescapesTo reports whether raw decodes to want, without decoding it anywhere.
+func unescapesTo(raw, want []byte) bool {
+	for i := 0; i < len(raw); {
+		var seq [utf8.UTFMax]byte
+		part := seq[:0]
+		if raw[i] == '\\' {
+			r, n := escapeAt(raw, i)
+			part = utf8.AppendRune(part, r)
+			i += n
+		} else {
+			part = append(part, raw[i])
+			i++
+		}
+		if len(want) < len(part) || string(want[:len(part)]) != string(part) {
+			return false
+		}
+		want = want[len(part):]
+	}
+	return len(want) == 0
+}
