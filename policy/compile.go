@@ -254,4 +254,3 @@ func jsonLimits(stages []filters.Stage) engine.Limits {
 	}
 	return engine.Limits{}
 }
-

@@ -112,7 +112,7 @@ func (s *Store) reload() error {
 // refused notes a reload that left the old policy in place.
 func (s *Store) refused(err error) {
 	s.lastErr, s.failed = err, s.o.Now()
-	s.o.Tel.Metrics.Counter("blaze_policy_reloads_total", "error").Inc()
+	s.o.Tel.Metrics.Counter("blaze_policy_reloads_total", "failed").Inc()
 	ps := ProblemsIn(err)
 	for i, p := range ps {
 		if i == 20 {
@@ -134,7 +134,7 @@ func (s *Store) swap(old, snap *Snapshot) {
 	case s.swapped <- struct{}{}:
 	default: // Run has not seen the last swap yet; it will see this one
 	}
-	s.o.Tel.Metrics.Counter("blaze_policy_reloads_total", "ok").Inc()
+	s.o.Tel.Metrics.Counter("blaze_policy_reloads_total", "applied").Inc()
 	for _, c := range s.changes {
 		s.o.Tel.Log.Info().Str("path", c.Path).Str("change", c.Kind).Str("old", c.Old).Str("new", c.New).Msg("policy changed")
 	}

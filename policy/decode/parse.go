@@ -1,11 +1,13 @@
 package decode
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
+	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -60,12 +62,27 @@ func (r *Reader) document(name string, data []byte) *yaml.Node {
 		r.Problems = append(r.Problems, Problem{Pos: Pos{File: name}, Want: "a policy of at most 16 MiB in all", Got: "more"})
 		return nil
 	}
-	var doc yaml.Node
-	if err := yaml.Load(data, &doc); err != nil {
-		if len(strings.TrimSpace(string(data))) > 0 && !strings.Contains(err.Error(), "no documents in stream") {
-			r.Problems = append(r.Problems, syntaxProblem(name, err))
-		}
+	if !utf8.Valid(data) {
+		r.Problems = append(r.Problems, Problem{Pos: Pos{name, 1, 1}, Want: "UTF-8", Got: "other bytes"})
 		return nil
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	if err != nil {
+		r.Problems = append(r.Problems, syntaxProblem(name, err))
+		return nil
+	}
+	var doc, second yaml.Node
+	switch err := loader.Load(&doc); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		r.Problems = append(r.Problems, syntaxProblem(name, err))
+		return nil
+	}
+	if err := loader.Load(&second); err == nil {
+		r.problem(name, &second, "", "one YAML document in a file", "a second one")
+	} else if err != io.EOF {
+		r.Problems = append(r.Problems, syntaxProblem(name, err))
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return nil
@@ -73,20 +90,15 @@ func (r *Reader) document(name string, data []byte) *yaml.Node {
 	return doc.Content[0]
 }
 
-var placeOf = regexp.MustCompile(`line (\d+)(?:, column (\d+))?(?:[:,]\s*)?`)
-
-// syntaxProblem turns the YAML library's message into ours.
+// syntaxProblem says what the YAML library says, with its place.
 func syntaxProblem(name string, err error) Problem {
-	p := Problem{Pos: Pos{File: name, Line: 1, Column: 1}, Want: "YAML"}
-	text := err.Error()
-	if at := placeOf.FindStringSubmatch(text); at != nil {
-		p.Pos.Line, _ = strconv.Atoi(at[1])
-		if n, err := strconv.Atoi(at[2]); err == nil {
-			p.Pos.Column = n
+	p := Problem{Pos: Pos{name, 1, 1}, Want: "YAML", Got: clip(err.Error())}
+	var at *yaml.LoadError
+	if errors.As(err, &at) {
+		if p.Got = at.Message; at.Mark.Line > 0 {
+			p.Pos.Line, p.Pos.Column = at.Mark.Line, max(at.Mark.Column, 1)
 		}
-		text = strings.Replace(text, at[0], "", 1)
 	}
-	p.Got = clip(strings.TrimSpace(strings.TrimPrefix(strings.ReplaceAll(text, "\n", " "), "yaml: ")))
 	return p
 }
 
