@@ -72,17 +72,16 @@ type Exchange struct {
 	Lease *upstream.Lease
 
 	// proxy.relay and proxy.refuse: how it went.
-	Status     int
-	Usage      engine.Usage
-	BytesIn    int64
-	BytesOut   int64
-	Frames     int64
-	FirstByte  time.Duration
-	Upstreamed time.Duration // time spent waiting for the upstream
-	Abort      string        // see telemetry.Record
-	Result     upstream.Outcome
-	Target     string
-	Retries    int
+	Status    int
+	Usage     engine.Usage
+	BytesIn   int64
+	BytesOut  int64
+	Frames    int64
+	FirstByte time.Duration
+	Abort     string // see telemetry.Record
+	Result    upstream.Outcome
+	Target    string
+	Retries   int
 
 	// Chain: who refused, and what was only noted.
 	DeniedBy string // the filter's name

@@ -1,0 +1,406 @@
+// Command blaze is a reverse-proxy sidecar for self-hosted AI model servers.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"blaze/policy"
+	"blaze/proxy"
+	"blaze/telemetry"
+	"blaze/upstream/demo"
+)
+
+// version is stamped by the release build: -ldflags "-X main.version=v1.2.3".
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// process is what a command may use of the world outside.
+type process struct {
+	env            func(string) (string, bool)
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// Exit codes. A command may say more with its own (blaze replay: 3).
+const (
+	exitOK      = 0
+	exitProblem = 1
+	exitUsage   = 2
+)
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
+	p := process{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	name := "run"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return c.run(ctx, p, args)
+		}
+	}
+	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") || name == "help" {
+		usage(stdout)
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "blaze: unknown command %q\n\n", name)
+	usage(stderr)
+	return exitUsage
+}
+
+type command struct {
+	name, does string
+	run        func(ctx context.Context, p process, args []string) int
+}
+
+func commands() []command {
+	return []command{
+		{"run", "serve (the default command)", serve},
+		{"demo", "serve an embedded model backend through the full pipeline, with curl lines to try", runDemo},
+		{"check", "validate a policy file or folder and run its tests", check},
+		{"health", "exit 0 when a running blaze is ready", health},
+		{"version", "print version, commit and Go version", printVersion},
+	}
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "Blaze guards and streams a self-hosted AI model server.\n\nUsage: blaze [command] [flags]\n\nCommands:")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.does)
+	}
+	fmt.Fprintln(w, "\nFlags of run (each also an environment variable, BLAZE_POLICY and so on; a flag wins):")
+	fmt.Fprint(w, runFlags(new(settings)).FlagUsages())
+}
+
+// settings are what needs a restart; everything else is policy.
+type settings struct {
+	policy, upstream, listen, admin, adminTokenFile string
+	logLevel, logFormat                             string
+	drain                                           time.Duration
+	dev                                             bool
+}
+
+func runFlags(s *settings) *pflag.FlagSet {
+	f := pflag.NewFlagSet("blaze", pflag.ContinueOnError)
+	f.SortFlags = false
+	f.StringVar(&s.policy, "policy", "", "policy file, or folder of *.yaml; the embedded default when empty")
+	f.StringVar(&s.upstream, "upstream", "http://127.0.0.1:8080", "the model server, when the policy names none")
+	f.StringVar(&s.listen, "listen", ":8000", "the proxied port; unix:/path too")
+	f.StringVar(&s.admin, "admin", ":9000", "the metrics and admin port")
+	f.StringVar(&s.adminTokenFile, "admin-token-file", "", "file with the bearer token of the guarded admin endpoints")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "json", "json, or console for people")
+	f.DurationVar(&s.drain, "drain", 30*time.Second, "how long exchanges may finish after SIGTERM, streams too")
+	f.BoolVar(&s.dev, "dev", false, "console log, debug level, verbose denials, reload on every save")
+	return f
+}
+
+// parse reads flags, then the environment for those not given.
+func parse(p process, f *pflag.FlagSet, args []string) error {
+	f.SetOutput(io.Discard)
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	var errs []error
+	f.VisitAll(func(flag *pflag.Flag) {
+		name := "BLAZE_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		if v, ok := p.env(name); ok && !flag.Changed {
+			if err := f.Set(flag.Name, v); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// fails says why a command cannot go on.
+func (p process) fails(code int, err error) int {
+	if errors.Is(err, pflag.ErrHelp) {
+		usage(p.stdout)
+		return exitOK
+	}
+	fmt.Fprintf(p.stderr, "blaze: %v\n", err)
+	return code
+}
+
+func serve(ctx context.Context, p process, args []string) int {
+	var s settings
+	f := runFlags(&s)
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	if f.NArg() > 0 {
+		return p.fails(exitUsage, fmt.Errorf("run takes no argument; got %q", f.Arg(0)))
+	}
+	if s.dev {
+		s.logFormat = "console"
+		if !f.Changed("log-level") {
+			s.logLevel = "debug"
+		}
+	}
+	env := p.env
+	if s.policy == "" {
+		env = p.defaultKey()
+	}
+	if err := start(ctx, p, s, policy.Options{Path: s.policy, Upstream: s.upstream, Env: env}, nil); err != nil {
+		return p.fails(exitProblem, err)
+	}
+	return exitOK
+}
+
+// defaultKey adds the hash of the default policy's one key to the environment: BLAZE_API_KEY's, or that of a key made for
+// this run and printed once.
+func (p process) defaultKey() func(string) (string, bool) {
+	key, ok := p.env("BLAZE_API_KEY")
+	if !ok || key == "" {
+		key = newKey()
+		fmt.Fprintf(p.stderr, "blaze: no policy and no BLAZE_API_KEY; the API key of this run is\n\n  %s\n\n", key)
+	}
+	return with(p.env, map[string]string{"BLAZE_API_KEY_SHA256": hash(key)})
+}
+
+func with(env func(string) (string, bool), more map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if v, ok := more[name]; ok {
+			return v, true
+		}
+		return env(name)
+	}
+}
+
+// newKey makes a key of 256 random bits.
+func newKey() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:])
+	return "sk-blaze-" + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// hash is the key's SHA-256 in hex, as a policy names it after "sha256:".
+func hash(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// start wires the rooms together and serves until ctx ends. ready, if not nil, is called when both ports listen.
+func start(ctx context.Context, p process, s settings, o policy.Options, ready func(proxied, admin string)) error {
+	tel := telemetry.New(telemetry.Options{LogLevel: s.logLevel, LogFormat: s.logFormat, Version: version, Output: p.stderr})
+	logs, flush := background(func(ctx context.Context) { tel.Run(ctx) })
+	defer logs.Wait()
+	defer flush()
+	token, err := adminToken(s.adminTokenFile)
+	if err != nil {
+		return err
+	}
+	o.Tel = tel
+	store, err := policy.Open(o)
+	if err != nil {
+		return err
+	}
+	server, err := proxy.New(proxy.Options{Listen: s.listen, Store: store, Tel: tel, Drain: s.drain})
+	if err != nil {
+		return err
+	}
+	admin, err := tel.NewAdmin(telemetry.AdminOptions{
+		Addr: s.admin, Token: token, Ready: server.Ready, Checks: store.Checks,
+	})
+	if err != nil {
+		server.Close()
+		return err
+	}
+	rest, stop := background(store.Run, func(ctx context.Context) { _ = admin.Run(ctx) }, func(ctx context.Context) { hangups(ctx, tel, store) })
+	defer rest.Wait()
+	defer stop()
+	tel.Log.Info().Str("version", version).Str("listen", server.Addr().String()).Str("admin", admin.Addr()).Msg("serving")
+	if ready != nil {
+		ready(server.Addr().String(), admin.Addr())
+	}
+	return server.Run(ctx)
+}
+
+// background runs fs until stop is called; Wait waits for their ends.
+func background(fs ...func(context.Context)) (wait *sync.WaitGroup, stop context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
+	wait = new(sync.WaitGroup)
+	for _, f := range fs {
+		wait.Go(func() { f(ctx) })
+	}
+	return wait, stop
+}
+
+// hangups reloads the policy and reopens log files on SIGHUP.
+func hangups(ctx context.Context, tel *telemetry.Telemetry, store *policy.Store) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	defer signal.Stop(c)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c:
+			tel.Reopen()
+			_ = store.Reload() // the store says in the log how it went
+		}
+	}
+}
+
+func adminToken(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the admin token: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if len(token) < 16 {
+		return "", fmt.Errorf("cannot use the admin token in %s: want at least 16 characters; got %d", file, len(token))
+	}
+	return token, nil
+}
+
+func runDemo(ctx context.Context, p process, args []string) int {
+	var s settings
+	f := runFlags(&s)
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	if !f.Changed("log-format") {
+		s.logFormat = "console"
+	}
+	if !f.Changed("log-level") {
+		s.logLevel = "warn"
+	}
+	backend := demo.New(demo.Options{})
+	defer backend.Close()
+	user, operator := newKey(), newKey()
+	env := with(p.env, map[string]string{
+		"BLAZE_DEMO_UPSTREAM":        backend.URL(),
+		"BLAZE_DEMO_USER_SHA256":     hash(user),
+		"BLAZE_DEMO_OPERATOR_SHA256": hash(operator),
+	})
+	o := policy.Options{Source: policy.Demo(), Env: env}
+	if s.policy != "" {
+		o = policy.Options{Path: s.policy, Upstream: backend.URL(), Env: env}
+	}
+	err := start(ctx, p, s, o, func(proxied, admin string) {
+		fmt.Fprint(p.stdout, demoText("http://"+loopback(proxied), "http://"+loopback(admin), user, operator))
+	})
+	if err != nil {
+		return p.fails(exitProblem, err)
+	}
+	return exitOK
+}
+
+// loopback is where a listening address is reached from here.
+func loopback(addr string) string {
+	for _, any := range [...]string{"[::]:", "0.0.0.0:"} {
+		if port, ok := strings.CutPrefix(addr, any); ok {
+			return "127.0.0.1:" + port
+		}
+	}
+	return addr
+}
+
+// demoText is what blaze demo prints: lines to paste, one for each thing Blaze does.
+func demoText(base, admin, user, operator string) string {
+	chat := func(key, header, body string) string {
+		return fmt.Sprintf("curl -sS %s/v1/chat/completions -H 'authorization: Bearer %s'%s -H 'content-type: application/json' -d '%s'\n\n", base, key, header, body)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Blaze is serving a demo model backend (a test server inside this process) through its full pipeline.\n\n"+
+		"  proxied port  %s\n  dashboard     %s/\n  user key      %s\n  operator key  %s\n\nServed:\n\n", base, admin, user, operator)
+	b.WriteString("# a chat answer\n" + chat(user, "", `{"model":"demo-small","messages":[{"role":"user","content":"Hello"}]}`))
+	b.WriteString("# the same, streamed token by token\n" + strings.Replace(chat(user, "", `{"model":"demo-small","stream":true,"messages":[{"role":"user","content":"Tell me a story"}]}`), "-sS", "-sSN", 1))
+	b.WriteString("# SQL in a prompt is welcome\n" + chat(user, "", `{"model":"demo-small","messages":[{"role":"user","content":"Explain: SELECT * FROM t WHERE 1=1 OR 1=1 --"}]}`))
+	b.WriteString("Refused, one line for each filter:\n\n")
+	b.WriteString("# access: an address on the deny list\n" + chat(user, " -H 'x-forwarded-for: 203.0.113.7'", `{"model":"demo-small","messages":[]}`))
+	b.WriteString("# scan: SQL where no prompt belongs\n" + fmt.Sprintf("curl -sS '%s/v1/models?q=1%%27%%20OR%%20%%271%%27=%%271' -H 'authorization: Bearer %s'\n\n", base, user))
+	b.WriteString("# auth: no key\n" + fmt.Sprintf("curl -sS %s/v1/models\n\n", base))
+	b.WriteString("# authz: a model this key may not use\n" + chat(user, "", `{"model":"demo-large","messages":[{"role":"user","content":"Hello"}]}`))
+	b.WriteString("# params: more answers at once than the policy allows\n" + chat(user, "", `{"model":"demo-small","n":5,"messages":[{"role":"user","content":"Hello"}]}`))
+	b.WriteString("# ratelimit: more requests at once than the key's burst\n" + "for i in $(seq 12); do curl -sS -o /dev/null -w '%{http_code} ' " + base + "/v1/models -H 'authorization: Bearer " + user + "'; done; echo\n\n")
+	b.WriteString("# circuit: a model server that fails until the breaker opens\n" + "for i in $(seq 8); do curl -sS -o /dev/null -w '%{http_code} ' " + base + "/v1/chat/completions -H 'authorization: Bearer " + operator + "' -H 'x-demo-status: 500' -H 'content-type: application/json' -d '{\"model\":\"demo-large\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'; done; echo\n\n")
+	b.WriteString("What happened:\n\n" + fmt.Sprintf("curl -sS %s/metrics/prometheus\ncurl -sS %s/health/detailed\n\nStop with Ctrl-C.\n", admin, admin))
+	return b.String()
+}
+
+func check(_ context.Context, p process, args []string) int {
+	f := pflag.NewFlagSet("check", pflag.ContinueOnError)
+	format := f.String("format", "text", "text, or json for editors and CI")
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	if f.NArg() != 1 {
+		return p.fails(exitUsage, errors.New("check takes one policy file or folder"))
+	}
+	_ = format
+	return exitUsage
+}
+
+func health(ctx context.Context, p process, args []string) int {
+	f := pflag.NewFlagSet("health", pflag.ContinueOnError)
+	admin := f.String("admin", "http://127.0.0.1:9000", "the admin port: a URL, or the address given to run")
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	url := *admin
+	if !strings.Contains(url, "://") {
+		if strings.HasPrefix(url, ":") {
+			url = "127.0.0.1" + url
+		}
+		url = "http://" + url
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/ready", nil)
+	if err != nil {
+		return p.fails(exitUsage, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return p.fails(exitProblem, fmt.Errorf("not ready: %w", err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return p.fails(exitProblem, fmt.Errorf("not ready: %s", resp.Status))
+	}
+	fmt.Fprintln(p.stdout, "ready")
+	return exitOK
+}
+
+func printVersion(_ context.Context, p process, _ []string) int {
+	commit := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	fmt.Fprintf(p.stdout, "blaze %s\ncommit %s\n%s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitOK
+}

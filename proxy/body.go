@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"blaze/filters"
+	"blaze/upstream/engine"
+)
+
+// readBody reads the request body, bounded, after every head verdict, and parses it once for everybody. What is judged
+// is what runs: a body that two parsers could read differently is refused here. It reports whether the exchange goes on.
+func (e *exchange) readBody() bool {
+	limit := int64(e.snapshot.Proxy.MaxBody)
+	size := e.Request.ContentLength() // -1 when chunked, -2 when there is none
+	if int64(size) > limit {
+		return e.tooLarge()
+	}
+	began := time.Now()
+	ok := e.receive(size, limit)
+	e.bodyTime += int64(time.Since(began))
+	return ok && e.decodeBody() && e.parseBody()
+}
+
+// receive reads the body into e.Body. fasthttp bounds nothing here: with StreamRequestBody its limit does not hold.
+func (e *exchange) receive(size int, limit int64) bool {
+	src := e.ctx.RequestBodyStream()
+	if src == nil {
+		e.Body = append(e.Body[:0], e.ctx.Request.Body()...)
+		e.BytesIn = int64(len(e.Body))
+		return true
+	}
+	if size > cap(e.Body) {
+		// Memory follows what has arrived, not what was announced.
+		e.Body = make([]byte, 0, min(size+1, 64<<10))
+	}
+	for {
+		if len(e.Body) == cap(e.Body) {
+			e.Body = append(e.Body, 0)[:len(e.Body)]
+		}
+		n, err := src.Read(e.Body[len(e.Body):cap(e.Body)])
+		e.Body = e.Body[:len(e.Body)+n]
+		e.BytesIn = int64(len(e.Body))
+		if int64(len(e.Body)) > limit {
+			return e.tooLarge()
+		}
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			return e.bodyFailed(err)
+		}
+	}
+}
+
+func (e *exchange) tooLarge() bool {
+	e.ctx.SetConnectionClose()
+	return e.refuse(filters.Deny(filters.RequestTooLarge, "max_body"))
+}
+
+func (e *exchange) bodyFailed(err error) bool {
+	e.ctx.SetConnectionClose()
+	var ne net.Error
+	switch {
+	case e.conn != nil && e.conn.gone.Load():
+		return e.clientGone()
+	case errors.As(err, &ne) && ne.Timeout():
+		return e.refuse(filters.Deny(filters.RequestTimeout, "body_timeout"))
+	}
+	return e.refuse(filters.Deny(filters.InvalidRequest, "http").At("body", err.Error()))
+}
+
+// parseBody reads the body as its endpoint's shape demands. On an endpoint that takes JSON everything is JSON: a model
+// server parses the body whatever the content type says, so what the header says decides only whether it is a 415.
+func (e *exchange) parseBody() bool {
+	if len(e.Body) == 0 {
+		return true
+	}
+	ct := e.Request.ContentType()
+	kind := mediaType(ct)
+	switch shape := e.Endpoint.Shape; {
+	case shape == engine.Opaque && kind != jsonBody, shape == engine.Transcription, shape == engine.Images && kind == formBody:
+		return true // scanned as it is
+	case kind != jsonBody:
+		return e.refuse(filters.Deny(filters.UnsupportedMediaType, "content_type").At("content-type", ""))
+	}
+	err := e.Document.Parse(e.Endpoint.Shape, e.Body, e.snapshot.JSON)
+	var syntax *engine.SyntaxError
+	if errors.As(err, &syntax) {
+		d := filters.InvalidJSON
+		if syntax.Limit {
+			d = filters.InvalidRequest
+		}
+		return e.refuse(filters.Deny(d.With(d.Message+" "+syntax.What+"."), "json").At(e.Document.PathAt(uint32(syntax.Off)), syntax.What))
+	}
+	if err != nil {
+		return e.refuse(filters.Fail(err))
+	}
+	e.HasDocument = true
+	return true
+}
+
+type bodyKind uint8
+
+const (
+	otherBody bodyKind = iota
+	jsonBody
+	formBody
+)
+
+// mediaType sorts a content type. Only UTF-8 JSON is JSON: another charset is another text to another parser.
+func mediaType(ct []byte) bodyKind {
+	kind, params, _ := bytes.Cut(ct, []byte{';'})
+	kind = bytes.TrimSpace(kind)
+	switch {
+	case bytes.EqualFold(kind, []byte("application/json")):
+		params = bytes.TrimSpace(params)
+		if len(params) == 0 || bytes.EqualFold(params, []byte("charset=utf-8")) || bytes.EqualFold(params, []byte(`charset="utf-8"`)) {
+			return jsonBody
+		}
+	case bytes.EqualFold(kind, []byte("multipart/form-data")), bytes.EqualFold(kind, []byte("application/x-www-form-urlencoded")):
+		return formBody
+	}
+	return otherBody
+}

@@ -1,0 +1,137 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"blaze/upstream"
+)
+
+// conn is an accepted client connection. It renews its write deadline as it writes, so that a client that stops reading
+// is let go without bounding how long a stream may last, and it knows whether the client has hung up (see gone.go).
+type conn struct {
+	net.Conn
+	raw   syscall.RawConn // nil where the connection cannot be watched
+	watch *watcher
+	id    uint64
+	gone  atomic.Bool
+	// cancel is the running exchange's; nil between exchanges.
+	cancel atomic.Pointer[upstream.Cancel]
+	// writeBy is the write deadline in force (Unix nanoseconds); owned by the connection's goroutine.
+	writeBy int64
+	timeout time.Duration
+	closed  sync.Once
+}
+
+// Write renews the write deadline once half of it is used, which is seldom, and writes.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.timeout > 0 {
+		now := time.Now()
+		if c.writeBy-now.UnixNano() < int64(c.timeout/2) {
+			by := now.Add(c.timeout)
+			if err := c.Conn.SetWriteDeadline(by); err != nil {
+				return 0, err
+			}
+			c.writeBy = by.UnixNano()
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+// Close forgets the connection; closing the descriptor takes it out of the watch.
+func (c *conn) Close() error {
+	c.closed.Do(func() { c.watch.forget(c) })
+	return c.Conn.Close()
+}
+
+// SyscallConn keeps the connection's kind visible to those who ask.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	if c.raw == nil {
+		return nil, syscall.ENOTSUP
+	}
+	return c.raw, nil
+}
+
+// begin ties the running exchange's cancel to the connection: hanging up cancels it, at once if it has happened.
+func (c *conn) begin(cancel *upstream.Cancel) {
+	if c == nil {
+		return
+	}
+	c.cancel.Store(cancel)
+	if c.gone.Load() {
+		cancel.Cancel()
+	}
+}
+
+// end unties the exchange. After it, hanging up cancels nobody.
+func (c *conn) end() {
+	if c != nil {
+		c.cancel.Store(nil)
+	}
+}
+
+// hangup is called by the watcher.
+func (c *conn) hangup() {
+	c.gone.Store(true)
+	c.interrupt()
+}
+
+// interrupt cancels the running exchange, if there is one.
+func (c *conn) interrupt() {
+	if cancel := c.cancel.Load(); cancel != nil {
+		cancel.Cancel()
+	}
+}
+
+// clientConn finds the accepted connection below c (through TLS), or nil.
+func clientConn(c net.Conn) *conn {
+	for {
+		switch v := c.(type) {
+		case *conn:
+			return v
+		case *tls.Conn:
+			c = v.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// listener wraps what it accepts, refuses connections beyond the bound, and outlives transient accept errors.
+type listener struct {
+	net.Listener
+	watch *watcher
+	// max and timeout read the policy that serves now.
+	max      func() int
+	timeout  func() time.Duration
+	rejected func()
+}
+
+// Accept returns the next connection that there is room for. One over the bound is closed at once: it costs less than
+// an answer, and the client's balancer sees it.
+func (l *listener) Accept() (net.Conn, error) {
+	for delay := time.Duration(0); ; {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			ne, ok := err.(interface{ Temporary() bool })
+			if !ok || !ne.Temporary() {
+				return nil, err
+			}
+			// Out of descriptors: accepting goes on when some are free again.
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			time.Sleep(delay)
+			continue
+		}
+		delay = 0
+		if l.watch.open() >= l.max() {
+			l.rejected()
+			_ = c.Close()
+			continue
+		}
+		return l.watch.add(c, l.timeout()), nil
+	}
+}

@@ -1,0 +1,175 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"blaze/upstream/engine"
+)
+
+// frames gives a stream out in whole frames, where something has to look at them one by one: the usage chunk that the
+// client did not ask for is dropped, and a hard cap ends the stream between two frames. A frame leaves when it is
+// complete. Streams that need none of this are not cut into frames.
+type frames struct {
+	on        bool
+	hideUsage bool
+	in        []byte // an incomplete frame, at most maxFrame
+	out       []byte // whole frames on their way to the client
+	sent      int    // bytes of out already given
+	last      []byte // the last frame that carried output: the model for a final one
+	capped    bool   // the stream was ended here
+}
+
+// maxFrame bounds what is held for the end of a frame; a longer one passes as it comes.
+const maxFrame = 1 << 20
+
+func (f *frames) reset() {
+	keep := func(b []byte) []byte {
+		if cap(b) > keepBytes {
+			return nil
+		}
+		return b[:0]
+	}
+	*f = frames{in: keep(f.in), out: keep(f.out), last: keep(f.last)}
+}
+
+// readFrames is Read for a stream in frames.
+func (r *relay) readFrames(p []byte) (int, error) {
+	f := &r.frames
+	for {
+		if f.sent < len(f.out) {
+			n := copy(p, f.out[f.sent:])
+			f.sent += n
+			return n, nil
+		}
+		f.out, f.sent = f.out[:0], 0
+		if r.err != nil {
+			if len(f.in) == 0 || f.capped {
+				return r.last(p)
+			}
+			// The upstream's last bytes, though no frame, are the upstream's.
+			r.pass()
+			continue
+		}
+		n, err := r.next(p)
+		f.in = append(f.in, p[:n]...)
+		if r.err = err; err != nil && err != io.EOF {
+			r.judge(err)
+		}
+		r.cut()
+	}
+}
+
+// cut moves the whole frames from in to out.
+func (r *relay) cut() {
+	f := &r.frames
+	at := 0
+	for !f.capped {
+		n := frameEnd(f.in[at:], r.sse)
+		if n == 0 {
+			break
+		}
+		r.frame(f.in[at : at+n])
+		at += n
+	}
+	f.in = append(f.in[:0], f.in[at:]...)
+	if len(f.in) > maxFrame {
+		r.pass()
+	}
+}
+
+// pass lets bytes through that are no whole frame.
+func (r *relay) pass() {
+	f := &r.frames
+	r.meter.Feed(f.in)
+	f.out, f.in = append(f.out, f.in...), f.in[:0]
+}
+
+// frame judges one frame.
+func (r *relay) frame(b []byte) {
+	f := &r.frames
+	r.meter.Feed(b)
+	if f.hideUsage && r.sse && usageOnly(b) {
+		return
+	}
+	f.out = append(f.out, b...)
+	if r.e.OutputCap == 0 {
+		return
+	}
+	if !bytes.Contains(b, []byte("[DONE]")) {
+		f.last = append(f.last[:0], b...)
+	}
+	if r.meter.Usage().Output < r.e.OutputCap || r.meter.Ended() {
+		return
+	}
+	if r.e.Budget != nil && r.e.Budget.Extend(&r.e.Exchange) {
+		return
+	}
+	f.capped, r.err = true, io.EOF
+	f.out = engine.AppendFinal(f.out, r.e.Endpoint.Shape, f.last, r.meter.Usage(), r.e.Document.IncludeUsage)
+	r.e.Abort = "budget"
+	r.stop()
+}
+
+// frameEnd is the length of the first whole frame in b, its end included; 0 when there is none. An event ends with an
+// empty line (WHATWG server-sent events: LF, CRLF or CR), a JSON line with LF.
+func frameEnd(b []byte, sse bool) int {
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return 0
+		}
+		at += i + 1
+		if !sse {
+			return at
+		}
+		switch rest := b[at:]; {
+		case len(rest) > 0 && rest[0] == '\n':
+			return at + 1
+		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+			return at + 2
+		}
+	}
+}
+
+// usageOnly reports whether an event is the chunk that stream_options.include_usage adds: usage, and no choices.
+func usageOnly(b []byte) bool {
+	if !bytes.Contains(b, []byte(`"usage"`)) {
+		return false
+	}
+	_, data, ok := bytes.Cut(b, []byte("data:"))
+	if !ok {
+		return false
+	}
+	var chunk struct {
+		Choices *[]json.RawMessage `json:"choices"`
+		Usage   *json.RawMessage   `json:"usage"`
+	}
+	return json.Unmarshal(bytes.TrimSpace(data), &chunk) == nil && chunk.Choices != nil && len(*chunk.Choices) == 0 && chunk.Usage != nil
+}
+
+// askUsage makes a streaming engine report its usage, where it takes the request for it and the client did not ask.
+func (e *exchange) askUsage() {
+	d := &e.Document
+	if !e.HasDocument || !d.Stream || d.IncludeUsage || e.Upstream == nil || !e.Upstream.Engine().IncludeUsage ||
+		e.Endpoint.Shape != engine.Chat && e.Endpoint.Shape != engine.Completions {
+		return
+	}
+	options := []byte(`{"include_usage":true}`)
+	if f, ok := d.Field("stream_options"); ok && f.Type == '{' {
+		var sent map[string]json.RawMessage
+		if json.Unmarshal(d.Body[f.ValOff:f.ValOff+f.ValLen], &sent) != nil {
+			return
+		}
+		sent["include_usage"] = json.RawMessage("true")
+		options, _ = json.Marshal(sent)
+	}
+	for _, edit := range e.Edits {
+		if f, ok := d.Field("stream_options"); ok && edit.Off < f.ValOff+f.ValLen && f.KeyOff < edit.Off+edit.Len {
+			return // params has the last word on it
+		}
+	}
+	e.Edits = append(e.Edits, d.SetField("stream_options", options))
+	e.relay.frames.on, e.relay.frames.hideUsage = true, true
+}

@@ -1,0 +1,147 @@
+package proxy
+
+import (
+	"encoding/hex"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"blaze/filters"
+	"blaze/telemetry"
+)
+
+// handle is the life of one exchange, top to bottom. Each step either goes on or has answered the client; a stream goes
+// on after handle returns, in the relay, whose Close then finishes the exchange.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	e, ok := ctx.UserValue(exchangeKey{}).(*exchange)
+	if !ok {
+		e = s.begin(ctx)
+	}
+	defer e.leave()
+	switch {
+	case !e.headDone && !e.head():
+	case e.upgrading():
+		e.upgrade()
+	case e.readBody() && e.judgeBody() && e.send():
+		e.answer()
+	}
+}
+
+// exchangeKey finds the exchange that expect began.
+type exchangeKey struct{}
+
+// expect judges the head of a request whose client waits for 100 Continue, so that one who is refused never sends its
+// body.
+func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	e := s.begin(ctx)
+	goes := false
+	func() {
+		defer func() {
+			if !goes {
+				e.leave()
+			}
+		}()
+		goes = e.head()
+	}()
+	if !goes {
+		return ctx.Response.StatusCode()
+	}
+	ctx.SetUserValue(exchangeKey{}, e)
+	return fasthttp.StatusContinue
+}
+
+// judgeBody routes again now that the model is known, and asks every filter that looks at the body.
+func (e *exchange) judgeBody() bool {
+	if e.HasDocument && len(e.Document.Model) > 0 {
+		e.snapshot.Route(&e.Exchange)
+		if e.Endpoint == nil {
+			return e.refuse(filters.Deny(filters.UnknownRoute, "engine"))
+		}
+	}
+	if v := e.snapshot.Chain.Body(&e.Exchange); !v.Passed() {
+		return e.refuse(v)
+	}
+	if e.Lease == nil {
+		return e.refuse(filters.Deny(filters.UpstreamUnavailable, "routes"))
+	}
+	return true
+}
+
+// leave ends the handler: a panic becomes a 500, and whatever is not streaming is finished.
+func (e *exchange) leave() {
+	if p := recover(); p != nil {
+		e.s.log.Error().Str("request_id", e.ID).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("exchange panicked")
+		e.s.panics.Inc()
+		e.Abort = "panic"
+		e.relay.stop()
+		e.ctx.ResetBody()
+		e.refuse(filters.Deny(filters.InternalError, "panic"))
+	}
+	if !e.relay.streaming {
+		e.finish()
+	}
+}
+
+// finish gives back what was taken, records what happened and frees the exchange. It runs once, on every way out.
+func (e *exchange) finish() {
+	if e.finished {
+		return
+	}
+	e.finished = true
+	e.conn.end()
+	e.relay.stop()
+	e.snapshot.Chain.Settle(&e.Exchange)
+	e.s.open.Add(-1)
+	e.s.tel.Exchange(e.account())
+	e.s.release(e)
+}
+
+// account fills the record of the exchange; everything in it may point into pooled memory.
+func (e *exchange) account() *telemetry.Record {
+	r := &e.record
+	total := time.Since(e.Began)
+	r.Began, r.RequestID, r.Client = e.Began, e.ID, e.Client
+	if e.Trace.TraceID != [16]byte{} {
+		hex.Encode(e.traceID[:], e.Trace.TraceID[:])
+		r.TraceID = str(e.traceID[:])
+	}
+	r.Subject, r.Tenant, r.Tier, r.KeyID = e.Identity.Subject, e.Identity.Tenant, e.Identity.Tier, e.Identity.KeyID
+	if !e.hijacked {
+		r.Method, r.Path = str(e.Request.Method()), str(e.Path.Raw)
+	}
+	r.Route = e.Exchange.Route
+	r.Endpoint = "unknown"
+	if e.Endpoint != nil {
+		r.Endpoint = e.Endpoint.Name
+	}
+	if e.Upstream != nil {
+		r.Upstream, r.Engine = e.Upstream.Name(), e.Upstream.Engine().Name
+	}
+	if e.HasDocument {
+		r.Model = str(e.Document.Model)
+	}
+	r.Target, r.Status, r.Retries, r.Abort = e.Target, e.Status, e.Retries, e.Abort
+	if e.Verdict.Denied() {
+		r.Filter, r.Rule, r.Code = e.DeniedBy, e.Verdict.Rule, e.Verdict.Denial.Code
+		r.Field, r.Excerpt = e.Verdict.Field, e.Verdict.Excerpt
+	}
+	r.Shadow = e.Shadows
+	r.BytesIn, r.BytesOut, r.Frames = e.BytesIn, e.BytesOut, e.Frames
+	r.TokensIn, r.TokensOut, r.UsageReported = e.Usage.Input, e.Usage.Output, e.Usage.Reported
+	r.Stream = e.relay.events
+	r.FirstByte, r.Waited, r.Total = e.FirstByte, e.Waited, total
+	r.Overhead = max(0, e.overhead(total))
+	return r
+}
+
+// overhead is the time spent in Blaze itself: until the request was sent, less waiting for the client's body and in
+// queues, and in the relay between the upstream's bytes.
+func (e *exchange) overhead(total time.Duration) time.Duration {
+	before := total
+	if !e.relay.sentAt.IsZero() {
+		before = e.relay.sentAt.Sub(e.Began)
+	}
+	return before - time.Duration(e.bodyTime) - e.Waited + time.Duration(e.ownTime)
+}

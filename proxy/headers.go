@@ -1,0 +1,262 @@
+package proxy
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"blaze/filters"
+)
+
+// outgoing turns the request's head into what the model server gets: no hop-by-hop fields, no credentials meant for
+// Blaze, nothing that claims to come from a proxy but Blaze's own account of the client (RFC 9110, 7.6.1).
+func (e *exchange) outgoing() {
+	h := e.Request
+	dropListed(h)
+	for _, name := range hopByHop {
+		h.Del(name)
+	}
+	forwarded := ""
+	if e.Peer != e.Client || e.snapshot.Trusted.Contains(e.Peer) {
+		forwarded = string(bytes.Join(h.PeekAll("X-Forwarded-For"), []byte(", ")))
+	}
+	host := str(h.Host())
+	dropSpoofed(h)
+	e.scratch = e.scratch[:0]
+	if forwarded != "" {
+		e.scratch = append(append(e.scratch, forwarded...), ", "...)
+	}
+	e.scratch = e.Peer.AppendTo(e.scratch)
+	h.SetBytesV("X-Forwarded-For", e.scratch)
+	h.Set("X-Forwarded-Host", host)
+	if e.ctx.IsTLS() {
+		h.Set("X-Forwarded-Proto", "https")
+	} else {
+		h.Set("X-Forwarded-Proto", "http")
+	}
+	h.Set("X-Request-Id", e.ID)
+	e.dropCredentials(h)
+	h.Del("Expect") // answered by Blaze
+}
+
+// hopByHop are the fields that concern one connection only.
+var hopByHop = [...]string{"Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Http2-Settings", "Proxy-Authorization", "Proxy-Authenticate"}
+
+type fields interface {
+	PeekAll(key string) [][]byte
+	DelBytes(key []byte)
+}
+
+// dropListed takes out the fields that Connection lists. A sender must not remove Host, the framing, or a field that a
+// filter has relied on.
+func dropListed(h fields) {
+	for _, v := range h.PeekAll("Connection") {
+		if len(v) == len("close") || len(v) == len("keep-alive") {
+			if bytes.EqualFold(v, []byte("close")) || bytes.EqualFold(v, []byte("keep-alive")) {
+				continue
+			}
+		}
+		for _, name := range bytes.Split(bytes.Clone(v), []byte{','}) {
+			switch string(bytes.ToLower(bytes.TrimSpace(name))) {
+			case "", "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "authorization", "cookie":
+			default:
+				h.DelBytes(bytes.TrimSpace(name))
+			}
+		}
+	}
+}
+
+// dropSpoofed takes out every field that could pass for a proxy's or Blaze's own word, and their underscore twins, which
+// some servers read as the same field.
+func dropSpoofed(h *fasthttp.RequestHeader) {
+	var names [16][]byte
+	for {
+		n := 0
+		for k := range h.All() {
+			if n < len(names) && spoofs(k) {
+				names[n] = k
+				n++
+			}
+		}
+		for _, k := range names[:n] {
+			h.DelBytes(bytes.Clone(k))
+		}
+		if n < len(names) {
+			return
+		}
+	}
+}
+
+// spoofs reports whether name claims what only a proxy may say. Case and _ for - make no difference.
+func spoofs(name []byte) bool {
+	if len(name) < 7 {
+		return false
+	}
+	switch name[0] | 0x20 {
+	case 'f':
+		return foldEqual(name, "forwarded")
+	case 'x':
+		for _, p := range [...]string{"x-forwarded-", "x-blaze-", "x-original-", "x-rewrite-", "x-http-method", "x-method-override", "x-auth-", "x-remote-"} {
+			if len(name) >= len(p) && foldEqual(name[:len(p)], p) {
+				return true
+			}
+		}
+		return foldEqual(name, "x-real-ip") || foldEqual(name, "x-user") || foldEqual(name, "x-client-ip") || foldEqual(name, "x-request_id") || foldEqual(name, "x-cluster-client-ip")
+	case 't':
+		return foldEqual(name, "true-client-ip")
+	}
+	return false
+}
+
+// foldEqual compares with ASCII case folded and underscores read as hyphens.
+func foldEqual(name []byte, lower string) bool {
+	if len(name) != len(lower) {
+		return false
+	}
+	for i, c := range name {
+		if c == '_' {
+			c = '-'
+		}
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// dropCredentials takes out what was meant for Blaze; credentials it did not use may be the model server's and pass.
+func (e *exchange) dropCredentials(h *fasthttp.RequestHeader) {
+	c := &e.Credentials
+	if c.Authorization {
+		h.Del("Authorization")
+	}
+	if c.Header != "" {
+		h.Del(c.Header)
+	}
+	if c.Protocol {
+		dropKeyProtocols(h)
+	}
+	h.Del("X-Blaze-Otp")
+}
+
+// dropKeyProtocols keeps the subprotocols that carry no key.
+func dropKeyProtocols(h *fasthttp.RequestHeader) {
+	var kept []byte
+	for _, p := range bytes.Split(h.Peek("Sec-Websocket-Protocol"), []byte{','}) {
+		if p = bytes.TrimSpace(p); len(p) == 0 || bytes.HasPrefix(p, []byte("openai-insecure-api-key.")) {
+			continue
+		}
+		if len(kept) > 0 {
+			kept = append(kept, ", "...)
+		}
+		kept = append(kept, p...)
+	}
+	h.Del("Sec-Websocket-Protocol")
+	if len(kept) > 0 {
+		h.SetBytesV("Sec-Websocket-Protocol", kept)
+	}
+}
+
+// incoming turns the upstream's head into what the client gets.
+func (e *exchange) incoming(h *fasthttp.ResponseHeader) {
+	dropListed(h)
+	for _, name := range hopByHop {
+		h.Del(name)
+	}
+	h.SetNoDefaultContentType(true)
+	e.mark(h)
+}
+
+// mark adds what every answer of Blaze carries: the request id, the limits, what was changed on the way, CORS.
+func (e *exchange) mark(h *fasthttp.ResponseHeader) {
+	h.Set("X-Request-Id", e.ID)
+	if e.Degraded != "" {
+		h.Set("X-Blaze-Degraded", e.Degraded)
+	}
+	if e.Sanitized != "" {
+		h.Set("X-Blaze-Sanitized", e.Sanitized)
+	}
+	e.limitHeaders(h, "requests", &e.Limits.Requests)
+	e.limitHeaders(h, "tokens", &e.Limits.Tokens)
+	e.ietfLimits(h)
+	e.allowOrigin(h)
+	if e.s.draining.Load() {
+		e.ctx.SetConnectionClose()
+	}
+}
+
+// limitHeaders writes one axis the way OpenAI does.
+func (e *exchange) limitHeaders(h *fasthttp.ResponseHeader, axis string, l *filters.LimitState) {
+	if l.Limit == 0 {
+		return
+	}
+	names := &limitNames[0]
+	if axis == "tokens" {
+		names = &limitNames[1]
+	}
+	e.scratch = strconv.AppendInt(e.scratch[:0], l.Limit, 10)
+	h.SetBytesV(names[0], e.scratch)
+	e.scratch = strconv.AppendInt(e.scratch[:0], max(0, l.Remaining), 10)
+	h.SetBytesV(names[1], e.scratch)
+	e.scratch = appendDuration(e.scratch[:0], l.Reset)
+	h.SetBytesV(names[2], e.scratch)
+}
+
+var limitNames = [2][3]string{
+	{"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests"},
+	{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"},
+}
+
+// ietfLimits writes RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
+func (e *exchange) ietfLimits(h *fasthttp.ResponseHeader) {
+	if e.Limits.Requests.Limit == 0 && e.Limits.Tokens.Limit == 0 {
+		return
+	}
+	b := e.scratch[:0]
+	for _, l := range [...]*filters.LimitState{&e.Limits.Requests, &e.Limits.Tokens} {
+		if l.Limit != 0 {
+			b = appendItem(b, l.Name, ";q=", l.Limit, ";w=", l.Window)
+		}
+	}
+	h.SetBytesV("Ratelimit-Policy", b)
+	b = b[:0]
+	for _, l := range [...]*filters.LimitState{&e.Limits.Requests, &e.Limits.Tokens} {
+		if l.Limit != 0 {
+			b = appendItem(b, l.Name, ";r=", max(0, l.Remaining), ";t=", l.Reset)
+		}
+	}
+	h.SetBytesV("Ratelimit", b)
+	e.scratch = b
+}
+
+func appendItem(b []byte, name, key string, n int64, tkey string, t time.Duration) []byte {
+	if len(b) > 0 {
+		b = append(b, ", "...)
+	}
+	b = append(append(append(b, '"'), name...), '"')
+	b = strconv.AppendInt(append(b, key...), n, 10)
+	return strconv.AppendInt(append(b, tkey...), seconds(t), 10)
+}
+
+// seconds rounds up: asking again a moment early would be refused.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+// appendDuration writes a duration the way OpenAI does: 20ms, 1.5s, 6m0s.
+func appendDuration(b []byte, d time.Duration) []byte {
+	switch d = max(0, d.Round(time.Millisecond)); {
+	case d < time.Second:
+		return append(strconv.AppendInt(b, d.Milliseconds(), 10), "ms"...)
+	case d < time.Minute:
+		return append(strconv.AppendFloat(b, d.Seconds(), 'f', -1, 64), 's')
+	case d < time.Hour:
+		b = append(strconv.AppendInt(b, int64(d/time.Minute), 10), 'm')
+		return append(strconv.AppendInt(b, int64(d%time.Minute/time.Second), 10), 's')
+	}
+	b = append(strconv.AppendInt(b, int64(d/time.Hour), 10), 'h')
+	return append(strconv.AppendInt(b, int64(d%time.Hour/time.Minute), 10), 'm')
+}

@@ -1,0 +1,247 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
+
+	"blaze/filters"
+	"blaze/upstream"
+	"blaze/upstream/engine"
+)
+
+// relay is the answer on its way back: the upstream's body, read by fasthttp's writer as it arrives, one flush a read.
+// It is the one place where a stream ends. It counts what passes and never holds a byte back.
+type relay struct {
+	e         *exchange
+	resp      *upstream.Response
+	meter     engine.Meter
+	sentAt    time.Time
+	streaming bool // the body is read after the handler returned; Close finishes the exchange
+	events    bool // the body is a stream of frames
+	sse       bool
+	err       error // what ended the body early; io.EOF after its proper end
+	told      bool  // the error event has been sent
+	frames    frames
+}
+
+// smallBody is the largest answer of known length that is read whole before it is sent: it then leaves in one write.
+const smallBody = 64 << 10
+
+func (r *relay) reset() {
+	r.frames.reset()
+	*r = relay{meter: r.meter, frames: r.frames}
+}
+
+// stop drops the upstream, which aborts what it is doing.
+func (r *relay) stop() {
+	if r.resp != nil {
+		r.resp.Close()
+		r.resp = nil
+	}
+}
+
+// answer sends the upstream's answer to the client: small ones at once, all others as they arrive.
+func (e *exchange) answer() {
+	r := &e.relay
+	r.e = e
+	h := &e.ctx.Response.Header
+	r.resp.Header.CopyTo(h)
+	e.Status = h.StatusCode()
+	e.incoming(h)
+	framing := framingOf(h.ContentType())
+	r.sse, r.events = framing == engine.Events, framing != engine.Whole
+	r.meter.Reset(e.Endpoint.Shape, framing)
+	size := r.resp.Size
+	switch {
+	case e.Request.IsHead() || bodyless(e.Status):
+		e.ctx.Response.SkipBody = true
+		r.stop()
+	case size >= 0 && size <= smallBody && !r.events, !e.Request.IsHTTP11() && size < 0:
+		r.whole(size)
+	default:
+		r.streaming = true
+		r.frames.on = r.events && (r.frames.on || e.OutputCap > 0)
+		e.ctx.Response.ImmediateHeaderFlush = true
+		if r.events {
+			// Chunks are flushed per read on every kind of connection; fixed lengths are not.
+			size = -1
+		}
+		e.ctx.Response.SetBodyStream(r, int(size))
+	}
+}
+
+// bodyless statuses have no body whatever their head says (RFC 9112, 6.3).
+func bodyless(status int) bool { return status == 204 || status == 304 }
+
+// framingOf tells streams of frames from whole bodies by the content type.
+func framingOf(ct []byte) engine.Framing {
+	switch {
+	case bytes.HasPrefix(ct, []byte("text/event-stream")):
+		return engine.Events
+	case bytes.HasPrefix(ct, []byte("application/x-ndjson")):
+		return engine.Lines
+	}
+	return engine.Whole
+}
+
+// whole reads the answer before it is sent: small ones, and those of unknown length for HTTP/1.0, which has no chunks.
+func (r *relay) whole(size int64) {
+	e, limit := r.e, int64(maxWhole)
+	body := e.forward[:0]
+	if size < 0 {
+		r.meter.Reset(e.Endpoint.Shape, engine.Whole)
+	}
+	for {
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+		n, err := r.next(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err == nil && int64(len(body)) <= limit {
+			continue
+		}
+		e.forward = body
+		if err != io.EOF {
+			r.failed(err)
+			return
+		}
+		e.ctx.Response.SetBody(body)
+		r.end()
+		return
+	}
+}
+
+// maxWhole bounds what is buffered for an HTTP/1.0 client.
+const maxWhole = 16 << 20
+
+// failed answers for an upstream that broke off before anything was sent to the client.
+func (r *relay) failed(err error) {
+	r.stop()
+	r.e.ctx.Response.Reset()
+	if err == nil {
+		err = upstream.ErrProtocol
+	}
+	r.e.upstreamFailed(err)
+}
+
+// Read gives fasthttp the next bytes to send. After the upstream broke off, an event stream gets one error event; then
+// the client's connection is cut, so that nobody takes a part for the whole.
+func (r *relay) Read(p []byte) (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			n, err = 0, r.panicked(v)
+		}
+	}()
+	if r.frames.on {
+		return r.readFrames(p)
+	}
+	if r.err != nil {
+		return r.last(p)
+	}
+	n, err = r.next(p)
+	if err == nil || err == io.EOF {
+		r.err = err
+		return n, err
+	}
+	r.err = err
+	r.judge(err)
+	if n > 0 {
+		return n, nil
+	}
+	return r.last(p)
+}
+
+// next reads from the upstream and counts.
+func (r *relay) next(p []byte) (int, error) {
+	n, err := r.resp.Read(p)
+	began := time.Now()
+	if n > 0 {
+		e := r.e
+		if e.BytesOut == 0 {
+			e.FirstByte = began.Sub(e.Began)
+		}
+		e.BytesOut += int64(n)
+		if !r.frames.on {
+			r.meter.Feed(p[:n])
+		}
+		e.ownTime += int64(time.Since(began))
+	}
+	return n, err
+}
+
+// last is what a client gets after the upstream broke off.
+func (r *relay) last(p []byte) (int, error) {
+	if r.err == io.EOF || !r.sse || r.told || r.e.Abort == "client_gone" {
+		return 0, r.err
+	}
+	r.told = true
+	d := filters.UpstreamError
+	switch r.e.Abort {
+	case "stall", "timeout":
+		d = filters.UpstreamTimeout
+	case "shutdown":
+		d = filters.Draining
+	case "panic":
+		d = filters.InternalError
+	}
+	event := append(d.AppendJSON([]byte("data: "), ""), "\n\n"...)
+	return copy(p, event), nil
+}
+
+// judge names the reason why the stream broke off, and whose fault it was.
+func (r *relay) judge(err error) {
+	e := r.e
+	e.Result = upstream.Failure
+	switch {
+	case errors.Is(err, upstream.ErrCancelled) && e.s.cutting.Load() && !e.conn.gone.Load():
+		e.Abort, e.Result = "shutdown", upstream.Neutral
+	case errors.Is(err, upstream.ErrCancelled):
+		e.Abort, e.Result = "client_gone", upstream.Neutral
+	case errors.Is(err, upstream.ErrStall):
+		e.Abort = "stall"
+	case errors.Is(err, upstream.ErrTimeout):
+		e.Abort, e.Result = "timeout", upstream.Neutral
+	default:
+		e.Abort = "upstream_cut"
+	}
+}
+
+// Close is called by fasthttp when the answer is sent, or cannot be: the stream ends here.
+func (r *relay) Close() error {
+	if !r.streaming {
+		return nil
+	}
+	r.streaming = false
+	e := r.e
+	if r.err == nil && e.Abort == "" {
+		// Nobody read to the end: the client's connection broke while it was written to.
+		e.Abort, e.Result = "client_gone", upstream.Neutral
+	}
+	r.end()
+	e.finish()
+	return nil
+}
+
+// end takes the account and gives the upstream's connection back.
+func (r *relay) end() {
+	e := r.e
+	e.Usage, e.Frames = r.meter.Usage(), r.meter.Frames()
+	if r.events && e.Abort == "" && e.Status < 300 && (r.meter.Failed() || r.sse && e.Endpoint.Streams && !r.meter.Ended() && e.Frames > 0) {
+		// A 200 that holds an error, or a stream that stops without saying so, is a failure that no status shows.
+		e.Result = upstream.Failure
+	}
+	r.stop()
+}
+
+// panicked ends a stream whose relay has a bug.
+func (r *relay) panicked(v any) error {
+	r.e.s.log.Error().Str("request_id", r.e.ID).Any("panic", v).Msg("relay panicked")
+	r.e.s.panics.Inc()
+	r.e.Abort = "panic"
+	r.err = errRelay
+	return errRelay
+}
+
+var errRelay = errors.New("relay failed")

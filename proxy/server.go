@@ -1,0 +1,215 @@
+// Package proxy is the proxied port: the fasthttp server and the life of one exchange, from the bytes of a request's head
+// to the last byte of its answer. It applies the filters' verdicts and the upstream's answers; it makes none itself but
+// those of HTTP.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"blaze/filters"
+	"blaze/policy"
+	"blaze/telemetry"
+)
+
+// Options are what a process sets once.
+type Options struct {
+	// Listen is host:port, or unix:/path.
+	Listen string
+	Store  *policy.Store
+	Tel    *telemetry.Telemetry
+	// Drain is how long exchanges, streams too, may finish after Run's context ends.
+	Drain time.Duration
+}
+
+// Server is the proxied port.
+type Server struct {
+	store *policy.Store
+	tel   *telemetry.Telemetry
+	log   telemetry.Logger
+	drain time.Duration
+	ln    net.Listener
+	fast  *fasthttp.Server
+	watch *watcher
+	pool  sync.Pool // of *exchange
+
+	open     atomic.Int64 // exchanges
+	draining atomic.Bool  // no new connections; answers close theirs
+	cutting  atomic.Bool  // the drain's time is up: what still runs is cut
+	tunnels  sync.WaitGroup
+	panics   *telemetry.Counter
+}
+
+// New listens; Run serves.
+func New(o Options) (*Server, error) {
+	w, err := newWatcher()
+	if err != nil {
+		return nil, err
+	}
+	ln, err := listen(o.Listen)
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	s := &Server{store: o.Store, tel: o.Tel, log: o.Tel.Log, drain: o.Drain, watch: w}
+	s.panics = o.Tel.Metrics.Counter("blaze_panics_total")
+	rejected := o.Tel.Metrics.Counter("blaze_connections_rejected_total")
+	o.Tel.Metrics.Gauge("blaze_open_connections", func() float64 { return float64(w.open()) })
+	o.Tel.Metrics.Gauge("blaze_open_exchanges", func() float64 { return float64(s.open.Load()) })
+	s.ln = &listener{
+		Listener: ln, watch: w, rejected: rejected.Inc,
+		max:     func() int { return s.store.Current().Proxy.MaxConnections },
+		timeout: func() time.Duration { return s.store.Current().Proxy.WriteTimeout },
+	}
+	if o.Store.Current().Proxy.TLS != nil {
+		s.ln = s.secure(s.ln)
+	}
+	s.fast = s.server()
+	return s, nil
+}
+
+// server configures fasthttp: its absolute timeouts and own bounds are off where they would cut streams or answer in
+// its own words, and nothing is added to what is forwarded.
+func (s *Server) server() *fasthttp.Server {
+	p := s.store.Current().Proxy
+	return &fasthttp.Server{
+		Handler:                      s.handle,
+		ExpectHandler:                s.expect,
+		HeaderReceived:               s.headerReceived,
+		ErrorHandler:                 s.badHead,
+		ReadTimeout:                  p.HeaderTimeout,
+		IdleTimeout:                  p.IdleTimeout,
+		ReadBufferSize:               int(p.MaxHeader),
+		MaxRequestBodySize:           1 << 40, // counted by readBody; this would bound nothing
+		StreamRequestBody:            true,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+		CloseOnShutdown:              true,
+		Concurrency:                  1 << 20, // the listener bounds connections
+		Logger:                       quiet{},
+	}
+}
+
+// headerReceived gives the body its own time.
+func (s *Server) headerReceived(*fasthttp.RequestHeader) fasthttp.RequestConfig {
+	return fasthttp.RequestConfig{ReadTimeout: s.store.Current().Proxy.BodyTimeout}
+}
+
+// badHead answers for a head that fasthttp itself could not read.
+func (s *Server) badHead(ctx *fasthttp.RequestCtx, err error) {
+	e := s.begin(ctx)
+	defer e.leave()
+	e.ctx.SetConnectionClose()
+	d, rule := filters.InvalidRequest, "http"
+	var small *fasthttp.ErrSmallBuffer
+	var ne net.Error
+	switch {
+	case errors.As(err, &small):
+		d, rule = filters.HeadersTooLarge, "max_header"
+	case errors.As(err, &ne) && ne.Timeout(), errors.Is(err, os.ErrDeadlineExceeded), strings.Contains(err.Error(), "i/o timeout"):
+		// fasthttp wraps some of its timeouts in errors that do not unwrap.
+		d, rule = filters.RequestTimeout, "header_timeout"
+	}
+	e.refuse(filters.Deny(d, rule))
+}
+
+// Addr is the address listened on.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Close lets the port go without having served.
+func (s *Server) Close() {
+	_ = s.ln.Close()
+	s.watch.close()
+}
+
+// Ready is nil while the port takes new requests.
+func (s *Server) Ready() error {
+	if s.draining.Load() {
+		return errors.New("draining")
+	}
+	return nil
+}
+
+// Run serves until ctx ends; then it stops accepting and lets what runs finish within the drain time.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.watch.close()
+	served := make(chan error, 1)
+	go func() { served <- s.fast.Serve(s.ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("cannot serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	s.log.Info().Int64("open", s.open.Load()).Dur("drain", s.drain).Msg("draining")
+	s.shutdown(s.drain)
+	if s.open.Load() > 0 || s.watch.open() > 0 {
+		s.cutting.Store(true)
+		s.watch.each((*conn).interrupt)
+		s.shutdown(cutTime)
+		s.watch.each(func(c *conn) { _ = c.Close() })
+		s.shutdown(cutTime)
+	}
+	s.tunnels.Wait()
+	<-served
+	s.log.Info().Msg("drained")
+	return nil
+}
+
+// cutTime is how long a cut exchange has to say so to its client.
+const cutTime = 2 * time.Second
+
+// shutdown asks fasthttp to stop, again and again: one that gives up would go on serving kept connections.
+func (s *Server) shutdown(within time.Duration) {
+	end := time.Now().Add(within)
+	for time.Now().Before(end) {
+		ctx, cancel := context.WithDeadline(context.Background(), end)
+		err := s.fast.ShutdownWithContext(ctx)
+		cancel()
+		if err == nil && s.open.Load() == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// listen opens host:port or unix:/path. A socket file that nobody serves any more is replaced.
+func listen(addr string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(addr, "unix:")
+	if !unix {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return nil, fmt.Errorf("cannot listen: %w", err)
+		}
+		return ln, nil
+	}
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("cannot listen: %s is being served", path)
+	}
+	if fi, err := os.Lstat(path); err == nil && fi.Mode()&os.ModeSocket != 0 {
+		_ = os.Remove(path)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	return ln, nil
+}
+
+// quiet keeps fasthttp from writing beside the log; what matters of it reaches the log through badHead.
+type quiet struct{}
+
+// Printf drops the line.
+func (quiet) Printf(string, ...any) {}
