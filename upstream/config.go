@@ -14,6 +14,7 @@ type Config struct {
 	Balance Balance  `yaml:"balance" default:"least_inflight" doc:"how a target is chosen: least_inflight (the less busy of two picked at random), round_robin (by weight), prefix (same tenant and conversation, same target, so that its KV cache is used again)"`
 	Timeout Timeout  `yaml:"timeout" doc:"how long a target may keep an exchange waiting"`
 	TLS     *TLS     `yaml:"tls" doc:"for https targets: whom to trust and which certificate to show"`
+	Retry   *Retry   `yaml:"retry" doc:"when a request is sent again; absent: only to another target, when no connection came about"`
 	Breaker Breaker  `yaml:"breaker" doc:"when a target that fails is left alone for a while"`
 }
 

@@ -84,37 +84,35 @@ func (l *Lease) recycle() {
 	leases.Put(l)
 }
 
-// again moves to another target when that can help and does no harm; false when err is the exchange's end.
-func (l *Lease) again(r *Request, p progress, err error) bool {
-	if p != notSent || errors.Is(err, ErrCancelled) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrRequestBody) {
-		return false
-	}
-	l.leave(Failure)
-	if _, ok := l.choose(); ok {
-		return true
-	}
-	return false
-}
-
 // RoundTrip sends r and reads the answer's head. The response lives until its Close, at the latest until Release; it
 // must be closed. At most one call per lease ends without an error. Interim 1xx answers are read past, within a bound; a
-// 101 is an answer only to an Upgrade. The errors are this package's; which bytes of the request may have been
-// accepted decides alone whether RoundTrip itself tries again.
+// 101 is an answer only to an Upgrade. The errors are this package's. Where the pool's retry policy allows, RoundTrip
+// itself asks again, another target first: Info then names the one that answered, and Retries counts.
 func (l *Lease) RoundTrip(r *Request, cancel *Cancel, deadline time.Time) (*Response, error) {
 	l.limits = limits{timeout: l.pool.timeout, cancel: cancel, deadline: deadline}
 	l.resp.reset(l)
+	if l.pool.budget != nil {
+		l.pool.budget.add()
+	}
 	for {
-		sent, err := l.attempt(r)
-		if err == nil {
+		p, err := l.attempt(r)
+		l.judge(err)
+		again, stop := l.again(r, p, err)
+		switch {
+		case stop != nil:
+			return nil, stop
+		case again:
+			l.resp.Retries++
+		case err != nil:
+			return nil, err
+		default:
 			return &l.resp, nil
 		}
-		l.judge(err)
-		if !l.again(r, sent, err) {
-			return nil, err
-		}
-		l.resp.Retries++
 	}
 }
+
+// Retries counts the attempts beyond the first, after a RoundTrip that failed too.
+func (l *Lease) Retries() int { return l.resp.Retries }
 
 // progress says how far an attempt came.
 type progress uint8

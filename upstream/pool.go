@@ -15,6 +15,8 @@ type Pool struct {
 	name    string
 	engine  *engine.Engine
 	timeout Timeout
+	retry   *Retry  // nil: none but to another target when nothing was sent
+	budget  *budget // nil without retry
 	targets []*target
 	picker  picker
 }
@@ -39,7 +41,10 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		})
 	}
 	p.engine = e
-	problems = append(problems, checkTimeout(cfg.Timeout), checkBreaker(cfg.Breaker))
+	problems = append(problems, checkTimeout(cfg.Timeout), checkRetry(cfg.Retry), checkBreaker(cfg.Breaker))
+	if p.retry = cfg.Retry; p.retry != nil {
+		p.budget = newBudget(cfg.Retry.Budget)
+	}
 	secure, err := newTLS(cfg.TLS, env.ReadFile)
 	problems = append(problems, setting.Under("tls", err))
 	if len(cfg.Targets) == 0 {
@@ -122,34 +127,34 @@ func (p *Pool) Acquire(w Want) (l *Lease, retry time.Duration, err error) {
 			}
 		}
 	}
-	if wait, ok := l.choose(); !ok {
+	t, permit, wait, ok := l.choose()
+	if !ok {
 		l.recycle()
 		return nil, wait, ErrUnavailable
 	}
+	l.take(t, permit)
 	l.held.Store(true)
 	return l, 0, nil
 }
 
-// choose takes a target that is not tried yet and has a permit. If there is none, wait is when one may have.
-func (l *Lease) choose() (wait time.Duration, ok bool) {
-	p := l.pool
-	first := p.picker.pick(l.want)
-	n := len(p.targets)
+// choose finds a target that is not tried yet and takes a permit for it. If there is none, wait is when one may be had.
+func (l *Lease) choose() (t *target, p permit, wait time.Duration, ok bool) {
+	pool := l.pool
+	first, n := pool.picker.pick(l.want), len(pool.targets)
 	for i := range n {
-		t := p.targets[(first+i)%n]
+		t = pool.targets[(first+i)%n]
 		if l.hasTried(t) {
 			continue
 		}
-		permit, w, ok := t.breaker.tryAcquire()
+		p, w, ok := t.breaker.tryAcquire()
 		if ok {
-			l.take(t, permit)
-			return 0, true
+			return t, p, 0, true
 		}
 		if w > 0 && (wait == 0 || w < wait) {
 			wait = w
 		}
 	}
-	return wait, false
+	return nil, permit{}, wait, false
 }
 
 // hostFor is what the Host field says.

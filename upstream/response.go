@@ -109,6 +109,16 @@ func (r *Response) Close() {
 	c.discard()
 }
 
+// dismiss closes an answer that nobody is going to read. A small one that has come whole is read past, so that a busy
+// target's refusals do not cost a connection each.
+func (r *Response) dismiss() {
+	if c := r.conn; c != nil && r.body.kind == sizedBody && r.body.left <= int64(c.w-c.r) {
+		c.r += int(r.body.left)
+		r.err = io.EOF
+	}
+	r.Close()
+}
+
 // answered judges the answer's head.
 func (l *Lease) answered(status int) {
 	slow := l.target.slowFirstByte()
