@@ -1,0 +1,4 @@
+package ratelimit
+
+// history knows what a caller's answers used to cost.
+type history struct{}

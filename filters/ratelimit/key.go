@@ -1,0 +1,150 @@
+package ratelimit
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"hash/maphash"
+	"strconv"
+	"unsafe"
+
+	"blaze/filters"
+)
+
+// keyBuffer holds the text of a key. A value that does not fit stands in it as its SHA-256, so a key's length does not
+// depend on what a client sends.
+type keyBuffer struct {
+	b [2 + 4*sha256.Size]byte
+	n int
+}
+
+func (k *keyBuffer) start(kind byKind) { k.b[0], k.n = byte(kind), 1 }
+
+// add puts one part; the length in front keeps ("ab","c") and ("a","bc") apart.
+func (k *keyBuffer) add(part []byte) {
+	const most = sha256.Size
+	if len(part) > most {
+		sum := sha256.Sum256(part)
+		k.b[k.n] = most + 1
+		k.n += 1 + copy(k.b[k.n+1:], sum[:])
+		return
+	}
+	k.b[k.n] = byte(len(part))
+	k.n += 1 + copy(k.b[k.n+1:], part)
+}
+
+func (k *keyBuffer) addString(s string) { k.add(unsafe.Slice(unsafe.StringData(s), len(s))) }
+
+func (k *keyBuffer) bytes() []byte { return k.b[:k.n] }
+
+// write puts down who shares x's account. Where what is asked for is not there (no tenant, no such header) the caller
+// counts as a user, so that leaving it out gains nothing but an account of one's own.
+func (b *By) write(k *keyBuffer, x *filters.Exchange) {
+	k.start(b.kind)
+	switch b.kind {
+	case byGlobal:
+	case byIP:
+		k.network(x)
+	case byEndpoint:
+		if x.Endpoint != nil {
+			k.addString(x.Endpoint.Name)
+		}
+	case byModel:
+		if x.HasDocument {
+			k.add(x.Document.Model)
+		}
+	case byTier:
+		k.addString(x.Identity.Tier)
+	case byTenant:
+		k.orUser(x, x.Identity.Tenant)
+	case byKey:
+		k.orUser(x, x.Identity.KeyID)
+	case byHeader:
+		k.orUserBytes(x, x.Request.Peek(b.arg))
+	case byClaim:
+		b.writeClaim(k, x)
+	default:
+		k.user(x)
+	}
+}
+
+func (k *keyBuffer) orUser(x *filters.Exchange, s string) {
+	k.orUserBytes(x, unsafe.Slice(unsafe.StringData(s), len(s)))
+}
+
+func (k *keyBuffer) orUserBytes(x *filters.Exchange, part []byte) {
+	if len(part) == 0 {
+		k.user(x)
+		return
+	}
+	k.add(part)
+}
+
+// user is the proven subject (of its issuer: another issuer's subject of that name is somebody else), or, for a stranger,
+// the client's address.
+func (k *keyBuffer) user(x *filters.Exchange) {
+	id := x.Identity
+	switch {
+	case id.Subject != "":
+		k.start(byUser)
+		k.addString(id.Issuer)
+		k.addString(id.Subject)
+	case id.KeyID != "":
+		k.start(byKey)
+		k.addString(id.KeyID)
+	default:
+		k.start(byIP)
+		k.network(x)
+	}
+}
+
+// network is the client's IPv4 address, or its IPv6 /64: one subscriber has that many addresses.
+func (k *keyBuffer) network(x *filters.Exchange) {
+	a := x.Client.Unmap()
+	b := a.As16()
+	if a.Is4() {
+		k.add(b[12:])
+		return
+	}
+	k.add(b[:8])
+}
+
+// coarseNet is the client's IPv4 /24 or IPv6 /48, hashed: which coarse account stands in when a table is full.
+func coarseNet(seed maphash.Seed, x *filters.Exchange) uint32 {
+	a := x.Client.Unmap()
+	b := a.As16()
+	if a.Is4() {
+		return uint32(maphash.Bytes(seed, b[:15]))
+	}
+	return uint32(maphash.Bytes(seed, b[:6]))
+}
+
+// writeClaim looks the claim up: by its whole name first, since names may hold dots, then member by member.
+func (b *By) writeClaim(k *keyBuffer, x *filters.Exchange) {
+	claims := x.Identity.Claims
+	v, ok := claims[b.arg]
+	for i := 0; !ok && i < len(b.path); i++ {
+		step, found := claims[b.path[i]]
+		if i == len(b.path)-1 {
+			v, ok = step, found
+			break
+		}
+		if claims, found = step.(map[string]any); !found {
+			break
+		}
+	}
+	var number [32]byte
+	switch v := v.(type) {
+	case string:
+		k.orUser(x, v)
+	case json.Number:
+		k.orUser(x, string(v))
+	case float64:
+		k.add(strconv.AppendFloat(number[:0], v, 'g', -1, 64))
+	case int64:
+		k.add(strconv.AppendInt(number[:0], v, 10))
+	case bool:
+		k.add(strconv.AppendBool(number[:0], v))
+	default:
+		k.user(x)
+	}
+}

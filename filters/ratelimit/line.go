@@ -1,0 +1,4 @@
+package ratelimit
+
+// lines are where requests wait.
+type lines struct{}

@@ -1,0 +1,75 @@
+package ratelimit
+
+// Sliding window: no window of length per, wherever it begins, ever holds more than limit units. The account counts in
+// slots of per/8 and keeps the newest and the eight before it, so a unit is counted for per at least and for per and one
+// slot at most. There is nothing to estimate and no seam to burst across.
+
+const (
+	slotsPer  = 8            // slots in a window
+	slotCount = slotsPer + 1 // and the one that is being filled
+	// maxSliding is what a slot can count.
+	maxSliding = 1<<32 - 1
+)
+
+func slidingRule(limit, per int64) rule {
+	return rule{kind: SlidingWindow, limit: limit, per: per, cap: limit, slot: ceilDiv(per, slotsPer)}
+}
+
+// turnSliding empties the slots that now has left behind.
+func (r *rule) turnSliding(s *state, now int64) {
+	at := now / r.slot
+	if at <= s.at {
+		return
+	}
+	if at-s.at >= slotCount {
+		*s = state{at: at}
+		return
+	}
+	for i := s.at + 1; i <= at; i++ {
+		gone := &s.slots[i%slotCount]
+		s.n -= int64(*gone)
+		*gone = 0
+	}
+	s.at = at
+}
+
+func (r *rule) readSliding(s *state, cost, now int64) reading {
+	c := *s
+	r.turnSliding(&c, now)
+	out := reading{used: c.n}
+	over := c.n + cost - r.limit
+	for i := max(c.at-slotsPer, 0); i <= c.at; i++ {
+		n := int64(c.slots[i%slotCount])
+		if n == 0 {
+			continue
+		}
+		leaves := (i+slotCount)*r.slot - now
+		if over > 0 {
+			out.wait = leaves
+		}
+		over -= n
+		out.reset = leaves
+	}
+	return out
+}
+
+func (r *rule) addSliding(s *state, amount, now int64) (mark int64) {
+	r.turnSliding(s, now)
+	slot := &s.slots[s.at%slotCount]
+	fits := min(amount, maxSliding-int64(*slot))
+	*slot += uint32(fits)
+	s.n += fits
+	return s.at
+}
+
+// giveBackSliding takes out of the slot it was put into, while that is still counted.
+func (r *rule) giveBackSliding(s *state, amount, mark, now int64) {
+	r.turnSliding(s, now)
+	if mark <= s.at-slotCount || mark > s.at || mark < 0 {
+		return
+	}
+	slot := &s.slots[mark%slotCount]
+	back := min(amount, int64(*slot))
+	*slot -= uint32(back)
+	s.n -= back
+}
