@@ -12,8 +12,8 @@ import (
 	"blaze/filters/access"
 )
 
-// begin makes the exchange of a request whose head has arrived: id, address, trace, canonical path, route. What it finds
-// wrong with the head is refused here, before any filter.
+// begin makes the exchange of a request whose head has arrived, and ties it to its connection. It looks at nothing that
+// the client sent but the request id.
 func (s *Server) begin(ctx *fasthttp.RequestCtx) *exchange {
 	e := s.acquire()
 	e.ctx, e.Request = ctx, &ctx.Request.Header
@@ -24,8 +24,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx) *exchange {
 	e.conn = clientConn(ctx.Conn())
 	e.conn.begin(&e.cancel)
 	e.Peer = address(ctx.RemoteAddr())
-	e.Client = access.ClientAddr(e.Peer, e.Request, e.snapshot.Trusted)
-	e.Trace = parseTrace(e.Request.Peek("Traceparent"))
+	e.Client = e.Peer
 	s.open.Add(1)
 	return e
 }
@@ -39,6 +38,8 @@ func (e *exchange) head() bool {
 		e.ctx.SetConnectionClose()
 		return e.refuse(filters.Deny(d, "http").At("", why))
 	}
+	e.Client = access.ClientAddr(e.Peer, e.Request, e.snapshot.Trusted)
+	e.Trace = parseTrace(e.Request.Peek("Traceparent"))
 	path, query, _ := bytes.Cut(e.Request.RequestURI(), []byte{'?'})
 	e.Query = query
 	if err := e.Path.Parse(path); err != nil {

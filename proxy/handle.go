@@ -15,8 +15,8 @@ import (
 // handle is the life of one exchange, top to bottom. Each step either goes on or has answered the client; a stream goes
 // on after handle returns, in the relay, whose Close then finishes the exchange.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	e, ok := ctx.UserValue(exchangeKey{}).(*exchange)
-	if !ok {
+	e := s.resume(ctx)
+	if e == nil {
 		e = s.begin(ctx)
 	}
 	defer e.leave()
@@ -29,18 +29,15 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// exchangeKey finds the exchange that expect began.
-type exchangeKey struct{}
-
 // expect judges the head of a request whose client waits for 100 Continue, so that one who is refused never sends its
 // body.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
-	e := s.begin(ctx)
-	goes := false
+	e, goes := s.begin(ctx), false
 	func() {
 		defer func() {
-			if !goes {
-				e.leave()
+			if p := recover(); p != nil || !goes {
+				goes = false
+				e.left(p)
 			}
 		}()
 		goes = e.head()
@@ -48,8 +45,35 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 	if !goes {
 		return ctx.Response.StatusCode()
 	}
-	ctx.SetUserValue(exchangeKey{}, e)
+	ctx.SetUserValue(expectedKey{}, &expected{e})
 	return fasthttp.StatusContinue
+}
+
+// expected holds an exchange between its head and its body. fasthttp closes it with the request's other values, which
+// finishes an exchange whose body never came.
+type expected struct{ e *exchange }
+
+type expectedKey struct{}
+
+// Close finishes the exchange if nobody has resumed it.
+func (p *expected) Close() error {
+	if e := p.e; e != nil {
+		p.e = nil
+		e.Abort = "client_gone"
+		e.finish()
+	}
+	return nil
+}
+
+// resume returns the exchange that expect began, or nil.
+func (s *Server) resume(ctx *fasthttp.RequestCtx) *exchange {
+	p, ok := ctx.UserValue(expectedKey{}).(*expected)
+	if !ok {
+		return nil
+	}
+	e := p.e
+	p.e = nil
+	return e
 }
 
 // judgeBody routes again now that the model is known, and asks every filter that looks at the body.
@@ -71,7 +95,11 @@ func (e *exchange) judgeBody() bool {
 
 // leave ends the handler: a panic becomes a 500, and whatever is not streaming is finished.
 func (e *exchange) leave() {
-	if p := recover(); p != nil {
+	e.left(recover())
+}
+
+func (e *exchange) left(p any) {
+	if p != nil {
 		e.s.log.Error().Str("request_id", e.ID).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("exchange panicked")
 		e.s.panics.Inc()
 		e.Abort = "panic"

@@ -10,20 +10,18 @@ import (
 	"blaze/filters"
 )
 
-// outgoing turns the request's head into what the model server gets: no hop-by-hop fields, no credentials meant for
-// Blaze, nothing that claims to come from a proxy but Blaze's own account of the client (RFC 9110, 7.6.1).
+// outgoing turns the request's head into what the model server gets: nothing that concerns only the client's connection
+// (RFC 9110, 7.6.1; upstream leaves out the rest of those fields as it writes), no credentials meant for Blaze, nothing
+// that claims to come from a proxy but Blaze's own account of the client.
 func (e *exchange) outgoing() {
 	h := e.Request
 	dropListed(h)
-	for _, name := range hopByHop {
-		h.Del(name)
-	}
 	forwarded := ""
 	if e.Peer != e.Client || e.snapshot.Trusted.Contains(e.Peer) {
 		forwarded = string(bytes.Join(h.PeekAll("X-Forwarded-For"), []byte(", ")))
 	}
 	host := str(h.Host())
-	dropSpoofed(h)
+	dropForeign(h)
 	e.scratch = e.scratch[:0]
 	if forwarded != "" {
 		e.scratch = append(append(e.scratch, forwarded...), ", "...)
@@ -38,10 +36,9 @@ func (e *exchange) outgoing() {
 	}
 	h.Set("X-Request-Id", e.ID)
 	e.dropCredentials(h)
-	h.Del("Expect") // answered by Blaze
 }
 
-// hopByHop are the fields that concern one connection only.
+// hopByHop are the fields of an answer that concern one connection only.
 var hopByHop = [...]string{"Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Http2-Settings", "Proxy-Authorization", "Proxy-Authenticate"}
 
 type fields interface {
@@ -68,14 +65,14 @@ func dropListed(h fields) {
 	}
 }
 
-// dropSpoofed takes out every field that could pass for a proxy's or Blaze's own word, and their underscore twins, which
+// dropForeign takes out every field that could pass for a proxy's or Blaze's own word, and their underscore twins, which
 // some servers read as the same field.
-func dropSpoofed(h *fasthttp.RequestHeader) {
+func dropForeign(h *fasthttp.RequestHeader) {
 	var names [16][]byte
 	for {
 		n := 0
 		for k := range h.All() {
-			if n < len(names) && spoofs(k) {
+			if n < len(names) && foreign(k) {
 				names[n] = k
 				n++
 			}
@@ -89,14 +86,18 @@ func dropSpoofed(h *fasthttp.RequestHeader) {
 	}
 }
 
-// spoofs reports whether name claims what only a proxy may say. Case and _ for - make no difference.
-func spoofs(name []byte) bool {
+// foreign reports whether name claims what only a proxy may say, or speaks to one. Case and _ for - make no difference.
+func foreign(name []byte) bool {
 	if len(name) < 7 {
 		return false
 	}
 	switch name[0] | 0x20 {
 	case 'f':
 		return foldEqual(name, "forwarded")
+	case 'h':
+		return foldEqual(name, "http2-settings")
+	case 'p':
+		return foldEqual(name, "proxy-authorization") || foldEqual(name, "proxy-authenticate")
 	case 'x':
 		for _, p := range [...]string{"x-forwarded-", "x-blaze-", "x-original-", "x-rewrite-", "x-http-method", "x-method-override", "x-auth-", "x-remote-"} {
 			if len(name) >= len(p) && foldEqual(name[:len(p)], p) {

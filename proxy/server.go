@@ -108,7 +108,10 @@ func (s *Server) headerReceived(*fasthttp.RequestHeader) fasthttp.RequestConfig 
 
 // badHead answers for a head that fasthttp itself could not read.
 func (s *Server) badHead(ctx *fasthttp.RequestCtx, err error) {
-	e := s.begin(ctx)
+	e := s.resume(ctx)
+	if e == nil {
+		e = s.begin(ctx)
+	}
 	defer e.leave()
 	e.ctx.SetConnectionClose()
 	d, rule := filters.InvalidRequest, "http"
