@@ -40,6 +40,19 @@ func (a *accessLog) write(r *Record) {
 		return
 	}
 	e := a.log.WithLevel(levelOf(r))
+	who(e, r)
+	str(e, "route", r.Route)
+	str(e, "engine", r.Engine)
+	str(e, "upstream", r.Upstream)
+	str(e, "target", r.Target)
+	e.Int("status", r.Status)
+	denial(e, r)
+	amounts(e, r)
+	e.Msg("exchange")
+}
+
+// who writes what was asked, and by whom.
+func who(e *zerolog.Event, r *Record) {
 	str(e, "request_id", r.RequestID)
 	str(e, "trace_id", r.TraceID)
 	addr(e, "client", r.Client)
@@ -50,15 +63,7 @@ func (a *accessLog) write(r *Record) {
 	str(e, "method", r.Method)
 	str(e, "path", r.Path)
 	str(e, "endpoint", r.Endpoint)
-	str(e, "route", r.Route)
-	str(e, "engine", r.Engine)
 	str(e, "model", r.Model)
-	str(e, "upstream", r.Upstream)
-	str(e, "target", r.Target)
-	e.Int("status", r.Status)
-	denial(e, r)
-	amounts(e, r)
-	e.Msg("exchange")
 }
 
 func levelOf(r *Record) zerolog.Level {

@@ -25,6 +25,8 @@ type AdminOptions struct {
 	Ready func() error
 	// Checks are the parts of /health/detailed.
 	Checks func() []Check
+	// Bans lists the addresses banned now, for /security/status.
+	Bans func() any
 	// Handlers are further endpoints by pattern ("GET /policy"), all guarded.
 	Handlers map[string]http.Handler
 }
@@ -127,6 +129,9 @@ func (a *Admin) open() map[string]http.HandlerFunc {
 func (a *Admin) guarded() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /health/detailed":     a.healthDetailed,
+		"GET /security/status":     a.securityStatus,
+		"GET /errors/summary":      a.errorsSummary,
+		"GET /requests":            a.recentRequests,
 		"GET /debug/pprof/":        profiled(pprof.Index),
 		"GET /debug/pprof/cmdline": profiled(pprof.Cmdline),
 		"GET /debug/pprof/profile": profiled(pprof.Profile),

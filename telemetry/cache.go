@@ -21,24 +21,36 @@ func (c *cache[K, V]) get(k K) (v V, ok bool) {
 	return v, ok
 }
 
-// full reports whether add would do nothing for a new key.
+// full reports whether ensure would keep nothing new.
 func (c *cache[K, V]) full() bool {
 	m := c.m.Load()
 	return m != nil && len(*m) >= c.max
 }
 
-// add keeps v under k unless the cache is full. k must own its memory.
-func (c *cache[K, V]) add(k K, v V) {
+// ensure returns what is kept under k, or makes it and keeps it unless the cache is full. k must own its memory.
+func (c *cache[K, V]) ensure(k K, make func() V) V {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := c.m.Load()
+	if v, ok := c.get(k); ok {
+		return v
+	}
+	v := make()
+	if c.full() {
+		return v
+	}
 	next := map[K]V{}
-	if old != nil {
-		if len(*old) >= c.max {
-			return
-		}
+	if old := c.m.Load(); old != nil {
 		next = maps.Clone(*old)
 	}
 	next[k] = v
 	c.m.Store(&next)
+	return v
+}
+
+func (c *cache[K, V]) each(f func(K, V)) {
+	if m := c.m.Load(); m != nil {
+		for k, v := range *m {
+			f(k, v)
+		}
+	}
 }

@@ -1,21 +1,63 @@
 package telemetry
 
-import "blaze/telemetry/setting"
+import (
+	"errors"
+
+	"blaze/telemetry/setting"
+)
 
 // Config is the policy's telemetry section.
 type Config struct {
 	AccessLog AccessLog `yaml:"access_log" doc:"one JSON line per exchange"`
+	Audit     *Audit    `yaml:"audit" doc:"security events in a file with a hash chain; off when absent"`
 }
 
-// AccessLog says which exchanges get their line; denials and errors always do.
+// AccessLog says which exchanges get their line, and where it goes; denials and errors always get theirs.
 type AccessLog struct {
-	Sample setting.Percent `yaml:"sample" doc:"share of the served exchanges that get a line; denials and errors always do" default:"100%" example:"10%"`
+	Sample  setting.Percent `yaml:"sample" doc:"share of the served exchanges that get a line; denials and errors always do" default:"100%" example:"10%"`
+	Path    string          `yaml:"path" doc:"file for these lines; empty is the process's own log" example:"access.jsonl"`
+	MaxSize setting.Bytes   `yaml:"max_size" doc:"the file is moved aside when it is larger; 0 is never (SIGHUP opens it again)" default:"0" example:"256MiB"`
+	Keep    int             `yaml:"keep" doc:"how many files that were moved aside are kept" default:"5" example:"5"`
 }
 
-// Configure takes the policy's section in; called at every swap.
-func (t *Telemetry) Configure(c Config) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.config = c
-	t.access.sample(float64(c.AccessLog.Sample))
+// Audit says what the audit log keeps. Security events are always in it.
+type Audit struct {
+	Path    string        `yaml:"path" doc:"the audit log's file" default:"audit.jsonl" example:"audit.jsonl"`
+	Record  Recording     `yaml:"record" doc:"which requests are kept for blaze replay: none, denied or all" default:"denied" example:"all"`
+	Bodies  Bodies        `yaml:"bodies" doc:"whether a kept request has its body, prompts included: none or full" default:"none" example:"full"`
+	Key     string        `yaml:"key" doc:"makes the hash chain one that only the key's holder can write" example:"${file:/run/secrets/audit.key}"`
+	MaxSize setting.Bytes `yaml:"max_size" doc:"the file is moved aside when it is larger; 0 is never" default:"0" example:"1GiB"`
+	Keep    int           `yaml:"keep" doc:"how many files that were moved aside are kept" default:"10" example:"10"`
+	OnFull  OnFull        `yaml:"on_full" doc:"what follows when the disk takes no more: drop counts and goes on, closed refuses requests with 503" default:"drop" example:"closed"`
+}
+
+// Resolve makes the section's file names what they are relative to: the policy file that holds it. Call it once, when
+// the policy is compiled.
+func (c *Config) Resolve(path func(string) string) {
+	if c.AccessLog.Path != "" {
+		c.AccessLog.Path = path(c.AccessLog.Path)
+	}
+	if c.Audit != nil {
+		audit := *c.Audit
+		audit.Path = path(audit.Path)
+		c.Audit = &audit
+	}
+}
+
+// Validate finds everything that is wrong with the section: joined *setting.Problem, relative to telemetry.
+func (c *Config) Validate() error {
+	var errs []error
+	whole := func(path string, n int) {
+		if n < 0 {
+			errs = append(errs, setting.Wrong(path, "a number of files, 0 or more", n))
+		}
+	}
+	whole("access_log.keep", c.AccessLog.Keep)
+	if c.Audit != nil {
+		whole("audit.keep", c.Audit.Keep)
+		if c.Audit.Path == "" {
+			errs = append(errs, setting.Wrong("audit.path", "a file name", ""))
+		}
+	}
+	return errors.Join(errs...)
 }

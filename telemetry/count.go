@@ -17,6 +17,7 @@ type counts struct {
 	denials cache[denialKey, *Counter]
 	shadows cache[denialKey, *Counter]
 	retries cache[string, *Counter]
+	events  cache[string, *Counter]
 	bytes   [2]*Counter
 }
 
@@ -42,7 +43,7 @@ type denialKey struct{ filter, rule, code string }
 func newCounts(m *Metrics) *counts {
 	c := &counts{m: m}
 	c.traffic.max, c.tokens.max, c.denials.max, c.shadows.max = defaultMaxSeries, defaultMaxSeries, defaultMaxSeries, defaultMaxSeries
-	c.aborts.max, c.retries.max = 64, defaultMaxSeries
+	c.aborts.max, c.events.max, c.retries.max = 64, 64, defaultMaxSeries
 	c.bytes = [2]*Counter{m.Counter("blaze_body_bytes_total", "in"), m.Counter("blaze_body_bytes_total", "out")}
 	return c
 }
@@ -112,8 +113,12 @@ func (c *counts) trafficOf(k trafficKey) *traffic {
 	if c.traffic.full() {
 		k.endpoint, k.route, k.upstream = other, other, other
 	}
-	k = trafficKey{strings.Clone(k.endpoint), strings.Clone(k.route), strings.Clone(k.upstream), k.class}
-	t := &traffic{
+	own := trafficKey{strings.Clone(k.endpoint), strings.Clone(k.route), strings.Clone(k.upstream), k.class}
+	return c.traffic.ensure(own, func() *traffic { return c.newTraffic(own) })
+}
+
+func (c *counts) newTraffic(k trafficKey) *traffic {
+	return &traffic{
 		requests:   c.m.Counter("blaze_requests_total", k.endpoint, k.route, k.upstream, className(k.class)),
 		duration:   c.m.Histogram("blaze_request_duration_seconds", k.endpoint, k.upstream),
 		overhead:   c.m.Histogram("blaze_overhead_seconds", k.endpoint),
@@ -121,42 +126,36 @@ func (c *counts) trafficOf(k trafficKey) *traffic {
 		interToken: c.m.Histogram("blaze_inter_token_seconds", k.endpoint, k.upstream),
 		waited:     c.m.Histogram("blaze_wait_seconds", k.endpoint),
 	}
-	c.traffic.add(k, t)
-	return t
 }
 
 func (c *counts) tokensOf(k tokensKey) *tokens {
 	if t, ok := c.tokens.get(k); ok {
 		return t
 	}
-	k = tokensKey{strings.Clone(k.upstream), strings.Clone(k.model), k.class}
-	t := &tokens{
-		in:       c.m.Counter("blaze_tokens_total", "in", k.upstream, k.model),
-		out:      c.m.Counter("blaze_tokens_total", "out", k.upstream, k.model),
-		requests: c.m.Counter("blaze_model_requests_total", k.model, className(k.class)),
-	}
-	c.tokens.add(k, t)
-	return t
+	own := tokensKey{strings.Clone(k.upstream), strings.Clone(k.model), k.class}
+	return c.tokens.ensure(own, func() *tokens {
+		return &tokens{
+			in:       c.m.Counter("blaze_tokens_total", "in", own.upstream, own.model),
+			out:      c.m.Counter("blaze_tokens_total", "out", own.upstream, own.model),
+			requests: c.m.Counter("blaze_model_requests_total", own.model, className(own.class)),
+		}
+	})
 }
 
 func (c *counts) denialOf(k denialKey) *Counter {
 	if n, ok := c.denials.get(k); ok {
 		return n
 	}
-	k = denialKey{strings.Clone(k.filter), strings.Clone(k.rule), strings.Clone(k.code)}
-	n := c.m.Counter("blaze_denials_total", k.filter, k.rule, k.code)
-	c.denials.add(k, n)
-	return n
+	own := denialKey{strings.Clone(k.filter), strings.Clone(k.rule), strings.Clone(k.code)}
+	return c.denials.ensure(own, func() *Counter { return c.m.Counter("blaze_denials_total", own.filter, own.rule, own.code) })
 }
 
 func (c *counts) shadowOf(k denialKey) *Counter {
 	if n, ok := c.shadows.get(k); ok {
 		return n
 	}
-	k = denialKey{filter: strings.Clone(k.filter), rule: strings.Clone(k.rule)}
-	n := c.m.Counter("blaze_shadow_decisions_total", k.filter, k.rule)
-	c.shadows.add(k, n)
-	return n
+	own := denialKey{filter: strings.Clone(k.filter), rule: strings.Clone(k.rule)}
+	return c.shadows.ensure(own, func() *Counter { return c.m.Counter("blaze_shadow_decisions_total", own.filter, own.rule) })
 }
 
 // one finds the counter of a metric with a single label.
@@ -164,10 +163,8 @@ func one(c *cache[string, *Counter], m *Metrics, name, label string) *Counter {
 	if n, ok := c.get(label); ok {
 		return n
 	}
-	label = strings.Clone(label)
-	n := m.Counter(name, label)
-	c.add(label, n)
-	return n
+	own := strings.Clone(label)
+	return c.ensure(own, func() *Counter { return m.Counter(name, own) })
 }
 
 // classOf is a status's first digit; 0 when no answer was sent.

@@ -96,7 +96,11 @@ func (t *Telemetry) checks() []Check {
 	if t.batch.Failing() {
 		status = StatusDegraded
 	}
-	return []Check{{Name: "log", Status: status, Detail: map[string]any{"dropped": t.batch.Dropped()}}}
+	checks := []Check{{Name: "log", Status: status, Detail: map[string]any{"dropped": t.batch.Dropped()}}}
+	if a := t.audit.status(); a.Status != "off" {
+		checks = append(checks, Check{Name: "audit", Status: a.Status, Detail: a})
+	}
+	return checks
 }
 
 // unused is name, or name with a number when two parts have the same.

@@ -1,10 +1,14 @@
 package telemetry
 
 import (
+	"bytes"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"blaze/telemetry/sink"
 )
 
 // Logger is what the floors above log with.
@@ -13,12 +17,9 @@ type Logger = zerolog.Logger
 // timeFormat is RFC 3339 with milliseconds, always UTC.
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// newLogger writes to w at a level ("" is info), as JSON or, for people, as console text. zerolog's own time format is
-// a global of the process, so a hook writes the time.
-func newLogger(w io.Writer, level, format string) Logger {
-	if format == "console" {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: true}
-	}
+// newLogger writes JSON to w at a level ("" is info). zerolog's own time format is a global of the process, so a hook
+// writes the time.
+func newLogger(w io.Writer, level string) Logger {
 	l, err := zerolog.ParseLevel(level)
 	if err != nil || l == zerolog.NoLevel {
 		l = zerolog.InfoLevel
@@ -38,4 +39,48 @@ func (stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 func stampTime(e *zerolog.Event) {
 	var buf [2 * len(timeFormat)]byte // AppendFormat wants room to spare
 	e.Bytes("time", time.Now().UTC().AppendFormat(buf[:0], timeFormat))
+}
+
+// consoleLines turns JSON lines into text for people, in the writer's goroutine.
+type consoleLines struct{ out zerolog.ConsoleWriter }
+
+func newConsole(w io.Writer) consoleLines {
+	return consoleLines{zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: true}}
+}
+
+// Write formats each line of p.
+func (c consoleLines) Write(p []byte) (int, error) {
+	for line := range bytes.Lines(p) {
+		if _, err := c.out.Write(line); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// outlet is a log's destination, which a reload may change.
+type outlet struct{ to atomic.Pointer[sink.Batch] }
+
+func (o *outlet) Write(p []byte) (int, error) { return o.to.Load().Write(p) }
+
+// logFile is a log with a file of its own.
+type logFile struct {
+	path    string
+	maxSize int64
+	keep    int
+	file    *sink.File
+	batch   *sink.Batch
+	stop    func()
+}
+
+func (f *logFile) is(path string, maxSize int64, keep int) bool {
+	return f != nil && f.path == path && f.maxSize == maxSize && f.keep == keep
+}
+
+func (f *logFile) close() {
+	if f != nil {
+		f.stop()
+		f.batch.Flush()
+		_ = f.file.Close()
+	}
 }

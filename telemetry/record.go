@@ -46,7 +46,20 @@ type Record struct {
 	Retries int
 	// Abort says how an exchange ended early: client_gone, upstream_cut, stall, timeout, panic, shutdown. Empty otherwise.
 	Abort string
+	// Request is kept by an audit log that records requests; nil unless WantsRequest said so.
+	Request *Request
 }
+
+// Request is a request as it arrived, for a replay. Header fields with credentials are left out.
+type Request struct {
+	Target  string // path and query as received
+	Headers []Header
+	Roles   []string // the caller's, as auth proved them
+	Body    []byte   // may be nil when bodies are not kept
+}
+
+// Header is one header field.
+type Header struct{ Name, Value string }
 
 // ShadowHit is one refusal that was not enforced.
 type ShadowHit struct{ Filter, Rule, Code string }

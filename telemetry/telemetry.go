@@ -19,6 +19,8 @@ type Options struct {
 	Version             string
 	// Output takes the log; standard error when nil.
 	Output io.Writer
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
 }
 
 // Telemetry is one server's ears and mouth. Two in one process share nothing.
@@ -27,13 +29,20 @@ type Telemetry struct {
 	Metrics *Metrics
 
 	version string
+	now     func() time.Time
 	began   time.Time
-	batch   *sink.Batch
+	parts   parts
+	batch   *sink.Batch // the process's own log
+	outlet  outlet      // of the exchanges' lines
 	access  accessLog
+	recent  recent
+	audit   auditing
 	counts  *counts
+	errors  errorSummary
+	threats threats
 
-	mu     sync.Mutex
-	config Config // guarded by mu
+	mu         sync.Mutex
+	accessFile *logFile // guarded by mu; nil when the lines are in the process's log
 }
 
 // New makes a Telemetry; Run must be called for its log to be written.
@@ -41,33 +50,45 @@ func New(o Options) *Telemetry {
 	if o.Output == nil {
 		o.Output = os.Stderr
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	m := NewMetrics()
-	t := &Telemetry{Metrics: m, version: o.Version, began: time.Now(), batch: sink.NewBatch(o.Output, 0), counts: newCounts(m)}
-	t.Log = newLogger(t.batch, o.LogLevel, o.LogFormat)
-	t.access.init(newLogger(t.batch, "", o.LogFormat))
+	t := &Telemetry{Metrics: m, version: o.Version, now: o.Now, began: o.Now(), counts: newCounts(m)}
+	t.errors.classes.max = errorClasses
+	if o.LogFormat == "console" {
+		o.Output = newConsole(o.Output)
+	}
+	t.batch = sink.NewBatch(tee{&t.recent, o.Output}, 0)
+	t.outlet.to.Store(t.batch)
+	t.Log = newLogger(t.batch, o.LogLevel)
+	t.access.init(newLogger(&t.outlet, ""))
+	t.audit.log = newLogger(&t.audit, "")
+	t.parts.add(t.batch.Run)
 	m.counterFunc("blaze_log_dropped_total", func() float64 { return float64(t.batch.Dropped()) }, "main")
 	m.Gauge("blaze_build_info", func() float64 { return 1 }, o.Version)
-	m.Gauge("blaze_uptime_seconds", func() float64 { return time.Since(t.began).Seconds() })
+	m.Gauge("blaze_uptime_seconds", func() float64 { return t.now().Sub(t.began).Seconds() })
 	return t
 }
 
-// Run writes logs until ctx ends, then flushes. Call it once, and end it after the last exchange was recorded.
+// Run writes logs and does everything that is not a request's work until ctx ends, then flushes. Call it once, and end
+// it after the last exchange was recorded.
 func (t *Telemetry) Run(ctx context.Context) {
-	var parts sync.WaitGroup
-	defer parts.Wait()
-	parts.Go(func() { t.batch.Run(ctx) })
+	t.parts.run(ctx)
+	t.Flush()
 }
-
-// Flush writes what the log still holds in memory, for a process that is about to end with an error.
-func (t *Telemetry) Flush() { t.batch.Flush() }
-
-// Reopen opens log files again, after somebody moved them (SIGHUP).
-func (t *Telemetry) Reopen() {}
 
 // Exchange records a finished exchange: its log line and its metrics. Allocates nothing.
 func (t *Telemetry) Exchange(r *Record) {
 	t.counts.add(r)
 	t.access.write(r)
+	t.audit.exchange(r)
+	if class, kind := errorClass(r); class != "" {
+		t.errors.add(t.now(), r, class, kind)
+	}
+	if r.Filter != "" {
+		t.threats.denied(t.now(), r)
+	}
 }
 
 // Known are the names a policy gives, the only ones that become label values.

@@ -132,6 +132,11 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 	denied.Status, denied.Filter, denied.Rule, denied.Code = 403, "scan", "sqli", "threat_detected"
 	denied.Shadow = []telemetry.ShadowHit{{Filter: "scan", Rule: "xss", Code: "threat_detected"}}
 	denied.Abort, denied.Retries = "client_gone", 2
+	for range 2500 { // fills what remembers the last exchanges
+		tel.Exchange(ok)
+		tel.Exchange(denied)
+	}
+	tel.Flush()
 	for _, r := range []*telemetry.Record{ok, denied} {
 		n := testing.AllocsPerRun(500, func() {
 			tel.Exchange(r)
