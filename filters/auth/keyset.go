@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 
 	"github.com/MicahParks/jwkset"
 )
@@ -113,6 +114,9 @@ func checkPublic(public crypto.PublicKey) error {
 		if k.E < 3 || k.E&1 == 0 {
 			return errors.New("an RSA key with a bad exponent")
 		}
+		if isROCA(k.N) {
+			return errors.New("an RSA key that can be factored (CVE-2017-15361)")
+		}
 		return nil
 	case *ecdsa.PublicKey:
 		if _, err := k.ECDH(); err != nil {
@@ -123,6 +127,23 @@ func checkPublic(public crypto.PublicKey) error {
 		return nil
 	}
 	return fmt.Errorf("a key of type %T", public)
+}
+
+// isROCA reports whether n has the fingerprint of keys made by a broken chip library (ROCA, CVE-2017-15361; Nemec et al.,
+// CCS 2017): modulo every small prime it is a power of 65537. A sound modulus has it by chance once in 2^27.
+func isROCA(n *big.Int) bool {
+	for _, p := range []int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
+		r := new(big.Int).Mod(n, big.NewInt(p)).Int64()
+		power, found := int64(1), false
+		for range p {
+			found = found || power == r
+			power = power * (65537 % p) % p
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 // parseKeySet reads a JSON Web Key Set (RFC 7517, 5) for algs. Keys that are of no use here (for encryption, of another
@@ -137,11 +158,17 @@ func parseKeySet(text []byte, algs []string) (*keySet, error) {
 	if !ok || len(list) > maxKeys {
 		return nil, fmt.Errorf("not a JSON Web Key Set: no array of at most %d keys", maxKeys)
 	}
-	set, kinds := new(keySet), map[bool]bool{}
+	set, kinds, named := new(keySet), map[bool]bool{}, map[[2]string]int{}
 	for _, v := range list {
 		m, _ := v.(map[string]any)
 		kinds[m["kty"] == "oct"] = true
-		if k, err := parseKey(m, algs); err == nil {
+		if mayVerify(m) {
+			named[nameOf(m)]++
+		}
+	}
+	for _, v := range list {
+		m, _ := v.(map[string]any)
+		if k, err := parseKey(m, algs); err == nil && (k.kid == "" || named[nameOf(m)] == 1) {
 			set.keys = append(set.keys, k)
 		}
 	}
@@ -152,6 +179,13 @@ func parseKeySet(text []byte, algs []string) (*keySet, error) {
 		return nil, errors.New("a key set without a usable key for the algorithms")
 	}
 	return set, nil
+}
+
+// nameOf is what must be unique in a set (RFC 7517, 4.5): keys of different kinds may share a kid, others are ambiguous.
+func nameOf(m map[string]any) [2]string {
+	kty, _ := m["kty"].(string)
+	kid, _ := m["kid"].(string)
+	return [2]string{kty, kid}
 }
 
 // parseKey reads one JSON Web Key.

@@ -62,7 +62,9 @@ func TestRequest(t *testing.T) {
 			t.Errorf("%s: %s: want %s; got %s", roles, strings.SplitN(request, "\n", 2)[0], want, got)
 		}
 	}
-	chat := func(model string) string { return "POST /v1/chat/completions\n\n" + fmt.Sprintf(`{"model":%q,"messages":[]}`, model) }
+	chat := func(model string) string {
+		return "POST /v1/chat/completions\n\n" + fmt.Sprintf(`{"model":%q,"messages":[]}`, model)
+	}
 	// Routes that do not exist do not exist for anybody.
 	f("all", "POST /nowhere", "unknown_route route")
 	f("", "POST /nowhere", "unknown_route route")
