@@ -99,6 +99,7 @@ func usage(w io.Writer) {
 // settings are what needs a restart; everything else is policy.
 type settings struct {
 	policy, upstream, listen, admin, adminTokenFile string
+	proxyProtocol                                   string
 	logLevel, logFormat                             string
 	drain                                           time.Duration
 	dev                                             bool
@@ -114,6 +115,7 @@ func runFlags(s *settings) *pflag.FlagSet {
 	f.StringVar(&s.adminTokenFile, "admin-token-file", "", "file with the bearer token of the guarded admin endpoints")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json, or console for people")
+	f.StringVar(&s.proxyProtocol, "proxy-protocol", "", "networks whose connections begin with a PROXY protocol header")
 	f.DurationVar(&s.drain, "drain", 30*time.Second, "how long exchanges may finish after SIGTERM, streams too")
 	f.BoolVar(&s.dev, "dev", false, "console log, debug level, verbose denials, reload on every save")
 	return f
@@ -215,12 +217,16 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 	if err != nil {
 		return err
 	}
+	balancers, err := proxy.ParseNetworks(s.proxyProtocol)
+	if err != nil {
+		return fmt.Errorf("--proxy-protocol: %w", err)
+	}
 	o.Tel = tel
 	store, err := policy.Open(o)
 	if err != nil {
 		return err
 	}
-	server, err := proxy.New(proxy.Options{Listen: s.listen, Store: store, Tel: tel, Drain: s.drain})
+	server, err := proxy.New(proxy.Options{Listen: s.listen, Store: store, Tel: tel, Drain: s.drain, ProxyProtocol: balancers})
 	if err != nil {
 		return err
 	}

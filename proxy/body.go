@@ -33,13 +33,9 @@ func (e *exchange) receive(size int, limit int64) bool {
 		e.BytesIn = int64(len(e.Body))
 		return true
 	}
-	if size > cap(e.Body) {
-		// Memory follows what has arrived, not what was announced.
-		e.Body = make([]byte, 0, min(size+1, 64<<10))
-	}
 	for {
 		if len(e.Body) == cap(e.Body) {
-			e.Body = append(e.Body, 0)[:len(e.Body)]
+			e.growBody(size)
 		}
 		n, err := src.Read(e.Body[len(e.Body):cap(e.Body)])
 		e.Body = e.Body[:len(e.Body)+n]
@@ -54,6 +50,16 @@ func (e *exchange) receive(size int, limit int64) bool {
 			return e.bodyFailed(err)
 		}
 	}
+}
+
+// growBody makes room for more. Memory follows what has arrived, not what was announced: a client that announces much
+// and sends little costs little.
+func (e *exchange) growBody(size int) {
+	room := max(4*cap(e.Body), 16<<10)
+	if size >= 0 {
+		room = min(room, size+1) // one more than announced, to see the end
+	}
+	e.Body = append(make([]byte, 0, max(room, len(e.Body)+1)), e.Body...)
 }
 
 func (e *exchange) tooLarge() bool {
@@ -87,20 +93,24 @@ func (e *exchange) parseBody() bool {
 	case kind != jsonBody:
 		return e.refuse(filters.Deny(filters.UnsupportedMediaType, "content_type").At("content-type", ""))
 	}
-	err := e.Document.Parse(e.Endpoint.Shape, e.Body, e.snapshot.JSON)
-	var syntax *engine.SyntaxError
-	if errors.As(err, &syntax) {
-		d := filters.InvalidJSON
-		if syntax.Limit {
-			d = filters.InvalidRequest
-		}
-		return e.refuse(filters.Deny(d.With(d.Message+" "+syntax.What+"."), "json").At(e.Document.PathAt(uint32(syntax.Off)), syntax.What))
-	}
-	if err != nil {
-		return e.refuse(filters.Fail(err))
+	if err := e.Document.Parse(e.Endpoint.Shape, e.Body, e.snapshot.JSON); err != nil {
+		return e.badJSON(err)
 	}
 	e.HasDocument = true
 	return true
+}
+
+// badJSON says what is wrong with the body, and where. A bound that was reached is not a fault of the grammar.
+func (e *exchange) badJSON(err error) bool {
+	var syntax *engine.SyntaxError
+	if !errors.As(err, &syntax) {
+		return e.refuse(filters.Fail(err))
+	}
+	d := filters.InvalidJSON
+	if syntax.Limit {
+		d = filters.InvalidRequest
+	}
+	return e.refuse(filters.Deny(d.With(d.Message+" "+syntax.What+"."), "json").At(e.Document.PathAt(uint32(syntax.Off)), syntax.What))
 }
 
 type bodyKind uint8

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	proxyproto "github.com/pires/go-proxyproto"
+
 	"blaze/upstream"
 )
 
@@ -87,7 +89,7 @@ func (c *conn) interrupt() {
 	}
 }
 
-// clientConn finds the accepted connection below c (through TLS), or nil.
+// clientConn finds the accepted connection below c (through TLS and the PROXY protocol), or nil.
 func clientConn(c net.Conn) *conn {
 	for {
 		switch v := c.(type) {
@@ -95,6 +97,8 @@ func clientConn(c net.Conn) *conn {
 			return v
 		case *tls.Conn:
 			c = v.NetConn()
+		case *proxyproto.Conn:
+			c = v.Raw()
 		default:
 			return nil
 		}

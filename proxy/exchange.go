@@ -38,7 +38,7 @@ type exchange struct {
 }
 
 // keepBytes is the largest buffer an exchange keeps for the next one: large prompts must not stay in memory.
-const keepBytes = 256 << 10
+const keepBytes = 1 << 20
 
 func (s *Server) acquire() *exchange {
 	e, ok := s.pool.Get().(*exchange)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -29,6 +30,8 @@ type Options struct {
 	Tel    *telemetry.Telemetry
 	// Drain is how long exchanges, streams too, may finish after Run's context ends.
 	Drain time.Duration
+	// ProxyProtocol are the networks that must send a PROXY protocol header; empty is none.
+	ProxyProtocol []netip.Prefix
 }
 
 // Server is the proxied port.
@@ -70,6 +73,7 @@ func New(o Options) (*Server, error) {
 		max:     func() int { return s.store.Current().Proxy.MaxConnections },
 		timeout: func() time.Duration { return s.store.Current().Proxy.WriteTimeout },
 	}
+	s.ln = viaBalancer(s.ln, o.ProxyProtocol)
 	if o.Store.Current().Proxy.TLS != nil {
 		s.ln = s.secure(s.ln)
 	}

@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	proxyproto "github.com/pires/go-proxyproto"
+)
+
+// viaBalancer makes connections from these networks say whom they speak for by the PROXY protocol (v1 or v2) before
+// anything else; one that does not is closed. From everywhere else the bytes of a PROXY header are a malformed request.
+func viaBalancer(ln net.Listener, from []netip.Prefix) net.Listener {
+	if len(from) == 0 {
+		return ln
+	}
+	return &proxyproto.Listener{
+		Listener:          ln,
+		ReadHeaderTimeout: 5 * time.Second,
+		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			peer := address(o.Upstream)
+			for _, p := range from {
+				if p.Contains(peer) {
+					return proxyproto.REQUIRE, nil
+				}
+			}
+			return proxyproto.SKIP, nil
+		},
+	}
+}
+
+// ParseNetworks reads the comma-separated networks or addresses of the flag --proxy-protocol.
+func ParseNetworks(s string) (out []netip.Prefix, err error) {
+	for _, f := range strings.Split(s, ",") {
+		if f = strings.TrimSpace(f); f == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(f)
+		if err != nil {
+			a, addrErr := netip.ParseAddr(f)
+			if addrErr != nil {
+				return nil, fmt.Errorf("want networks such as 10.0.0.0/8; got %q", f)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
