@@ -21,6 +21,7 @@ type Filter struct {
 	keys     *keyTable
 	issuers  *issuers
 	cache    *tokenCache
+	metrics  *telemetry.Metrics
 	now      func() time.Time
 	events   func(telemetry.Event)
 }
@@ -28,10 +29,10 @@ type Filter struct {
 // New compiles cfg; prev is the filter that serves now, or nil. Problems are joined *setting.Problem, with paths
 // relative to the section.
 func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
-	f := &Filter{required: cfg.Required, header: cfg.APIKeyHeader, now: env.Now, events: env.Events}
+	f := &Filter{required: cfg.Required, header: cfg.APIKeyHeader, metrics: env.Metrics, now: env.Now, events: env.Events}
 	var errs [3]error
 	f.keys, errs[0] = newKeyTable(cfg, env)
-	f.issuers, errs[1] = newIssuers(cfg.JWT, env)
+	f.issuers, errs[1] = newIssuers(cfg.JWT, prev.oldIssuers(), env)
 	errs[2] = checkHeader(cfg.APIKeyHeader)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
@@ -89,15 +90,15 @@ func (f *Filter) identify(x *filters.Exchange, now time.Time) (*filters.Identity
 	if c.keyOnly || f.issuers.empty() || len(f.keys.byID) > 0 && !looksLikeToken(c.value) {
 		return nil, &noKey
 	}
-	return f.token(c.value, digest, now)
+	return f.token(c.value, digest, x, now)
 }
 
 // token verifies a token, or finds that it was verified before.
-func (f *Filter) token(text []byte, digest Hash, now time.Time) (*filters.Identity, *refusal) {
+func (f *Filter) token(text []byte, digest Hash, x *filters.Exchange, now time.Time) (*filters.Identity, *refusal) {
 	if p := f.cache.get(digest, now); p != nil {
 		return p.identity, nil
 	}
-	p, no := f.issuers.verify(string(text), now)
+	p, no := f.issuers.verify(string(text), x, now)
 	if no != nil {
 		return nil, no // not kept: an attacker could fill the cache
 	}
@@ -116,7 +117,7 @@ func (f *Filter) assumed(keyID string, now time.Time) (*filters.Identity, *refus
 
 // tell reports a failed login. A request without credentials is none.
 func (f *Filter) tell(x *filters.Exchange, no *refusal) {
-	if x.Dry || no == &noCredentials {
+	if x.Dry || no == &noCredentials || no.denial == nil {
 		return
 	}
 	f.events(telemetry.Event{Kind: "login_failed", RequestID: x.ID, Client: x.Client.String(), Rule: no.rule})

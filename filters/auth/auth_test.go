@@ -266,8 +266,8 @@ func TestConfigProblems(t *testing.T) {
 	f(func(c *Config) { c.APIKeyHeader = "Authorization" }, "api_key_header: want a header field's name")
 	f(func(c *Config) { c.APIKeyHeader = "x key" }, "api_key_header: want a header field's name")
 	jwt := func(is Issuer) func(*Config) { return func(c *Config) { c.JWT = []Issuer{is} } }
-	f(jwt(Issuer{}), "jwt[0]: want one of")
-	f(jwt(Issuer{Secret: secret, PublicKey: "key.pem"}), "jwt[0]: want one of")
+	f(jwt(Issuer{}), "jwt[0]: want one of jwks, jwks_file, public_key, secret")
+	f(jwt(Issuer{Secret: secret, PublicKey: "key.pem"}), "jwt[0]: want one of jwks, jwks_file, public_key, secret")
 	f(jwt(Issuer{Secret: "short-and-canary"}), "jwt[0].secret: want at least 32 bytes for HS256 (RFC 7518, 3.2); got 16 bytes")
 	f(jwt(Issuer{Secret: secret, Algorithms: []string{"HS512"}}), "jwt[0].secret: want at least 64 bytes")
 	f(jwt(Issuer{Secret: secret, Algorithms: []string{"none"}}), "jwt[0].algorithms[0]: want one of HS256, ")

@@ -37,7 +37,7 @@ func newTokenCache(metrics *telemetry.Metrics) *tokenCache {
 
 func (c *tokenCache) get(digest Hash, now time.Time) *proven {
 	e, ok := c.entries.GetIfPresent(digest)
-	if !ok || e.keys != e.issuer.keys || !now.Before(e.expires) {
+	if !ok || e.keys != e.issuer.keySet(now) || !now.Before(e.expires) {
 		c.misses.Inc()
 		return nil
 	}

@@ -17,10 +17,14 @@ type Config struct {
 	APIKeyHeader string   `yaml:"api_key_header" default:"x-api-key" doc:"header field that may carry an API key besides Authorization: Bearer; empty for none"`
 }
 
-// Issuer is one entry of jwt. Exactly one of Secret, PublicKey, JWKSFile says how its tokens are verified.
+// Issuer is one entry of jwt. Exactly one of JWKS, JWKSFile, PublicKey, Secret says how its tokens are verified.
 type Issuer struct {
 	Issuer     string        `yaml:"issuer" doc:"the iss claim its tokens have, exactly; without it, one entry takes tokens of any issuer" example:"https://id.example"`
 	Audience   []string      `yaml:"audience" doc:"the aud claim must hold one of them; without it, tokens that have an audience are refused (RFC 7519, 4.1.3)" example:"[blaze]"`
+	JWKS       string        `yaml:"jwks" doc:"URL of the issuer's JSON Web Key Set: https, or http on this machine" example:"https://id.example/jwks.json"`
+	JWKSCA     string        `yaml:"jwks_ca" doc:"PEM file with the certificate authority of the jwks URL, where it is not a public one" example:"ca.pem"`
+	Refresh    time.Duration `yaml:"refresh" default:"5m" doc:"how often the jwks URL is fetched at the least; a shorter max-age of the issuer counts, down to 30s"`
+	MaxStale   time.Duration `yaml:"max_stale" default:"24h" doc:"how long keys are believed when the jwks URL cannot be fetched"`
 	Secret     string        `yaml:"secret" doc:"shared secret of HS256, HS384, HS512: at least 32, 48, 64 bytes (RFC 7518, 3.2)" example:"${env:JWT_SECRET}"`
 	PublicKey  string        `yaml:"public_key" doc:"PEM file with the issuer's public key or certificate" example:"key.pem"`
 	JWKSFile   string        `yaml:"jwks_file" doc:"file with the issuer's JSON Web Key Set" example:"jwks.json"`

@@ -21,7 +21,16 @@ type issuer struct {
 	leeway   time.Duration
 	require  []claimPath
 	paths    paths
-	keys     *keySet
+	static   *keySet // or
+	remote   *remote
+}
+
+// keySet returns the keys to believe at now; nil when the issuer's could not be had.
+func (is *issuer) keySet(now time.Time) *keySet {
+	if is.remote != nil {
+		return is.remote.set(now)
+	}
+	return is.static
 }
 
 // proven is a token that was good, and until when.
@@ -32,10 +41,30 @@ type proven struct {
 	expires  time.Time
 }
 
+// signature checks t's signature. Where it is by a key that is not known, the issuer may have a new one: a fetch is
+// wished for and awaited a moment, but not by a dry run.
+func (is *issuer) signature(t *token, x *filters.Exchange, now time.Time) (*keySet, *refusal) {
+	keys := is.keySet(now)
+	if keys == nil && !x.Dry {
+		keys = is.remote.await(t.kid, nil, x.Cancel)
+	}
+	if keys == nil {
+		return nil, &noKeySet
+	}
+	no := t.verify(keys, is.algs)
+	if no != &noKeyFor || is.remote == nil || x.Dry {
+		return keys, no
+	}
+	if fresh := is.remote.await(t.kid, keys, x.Cancel); fresh != nil && fresh != keys {
+		return fresh, t.verify(fresh, is.algs)
+	}
+	return keys, no
+}
+
 // check verifies t, whose claims are claims, at now.
-func (is *issuer) check(t *token, claims map[string]any, now time.Time) (*proven, *refusal) {
-	keys := is.keys
-	if no := t.verify(keys, is.algs); no != nil {
+func (is *issuer) check(t *token, claims map[string]any, x *filters.Exchange, now time.Time) (*proven, *refusal) {
+	keys, no := is.signature(t, x, now)
+	if no != nil {
 		return nil, no
 	}
 	if !t.typed(is.types) {
@@ -103,7 +132,7 @@ func (is *issuer) times(claims map[string]any, now time.Time) (expires, authTime
 }
 
 // newIssuer compiles cfg. Problems have paths relative to the entry.
-func newIssuer(cfg Issuer, env filters.Env) (*issuer, error) {
+func newIssuer(cfg Issuer, prev *issuers, env filters.Env) (*issuer, error) {
 	is := &issuer{name: cfg.Issuer, audience: cfg.Audience, algs: cfg.Algorithms, types: cfg.Types, leeway: cfg.Leeway}
 	if len(is.algs) == 0 {
 		is.algs = defaultAlgorithms(cfg)
@@ -123,7 +152,7 @@ func newIssuer(cfg Issuer, env filters.Env) (*issuer, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	return is, is.loadKeys(cfg, env)
+	return is, is.loadKeys(cfg, prev, env)
 }
 
 func defaultAlgorithms(cfg Issuer) []string {
@@ -181,63 +210,4 @@ func (is *issuer) compilePaths(cfg Issuer) error {
 		is.require = append(is.require, compile(fmt.Sprintf("require[%d]", i), s, ""))
 	}
 	return errors.Join(problems...)
-}
-
-// loadKeys reads the keys from the one place that the entry names.
-func (is *issuer) loadKeys(cfg Issuer, env filters.Env) (err error) {
-	sources := 0
-	for _, s := range []string{cfg.Secret, cfg.PublicKey, cfg.JWKSFile} {
-		if s != "" {
-			sources++
-		}
-	}
-	switch {
-	case sources != 1:
-		return &setting.Problem{Want: "one of secret, public_key, jwks_file", Got: fmt.Sprintf("%d of them", sources)}
-	case cfg.Secret != "":
-		return is.loadSecret(cfg.Secret)
-	case cfg.PublicKey != "":
-		return is.loadPEM(cfg.PublicKey, env)
-	}
-	text, err := env.ReadFile(cfg.JWKSFile)
-	if err == nil {
-		is.keys, err = parseKeySet(text, is.algs)
-	}
-	if err != nil {
-		return &setting.Problem{Path: "jwks_file", Want: "a file with a JSON Web Key Set", Got: err.Error()}
-	}
-	return nil
-}
-
-// loadSecret says nothing of the secret but its length.
-func (is *issuer) loadSecret(secret string) error {
-	least := 0
-	for _, a := range is.algs {
-		least = max(least, secretSize(a))
-	}
-	if len(secret) < least {
-		return &setting.Problem{Path: "secret", Want: fmt.Sprintf("at least %d bytes for %s (RFC 7518, 3.2)", least, strings.Join(is.algs, ", ")),
-			Got: fmt.Sprintf("%d bytes", len(secret))}
-	}
-	k, _ := bind("", []byte(secret), "", is.algs)
-	is.keys = &keySet{keys: []key{k}}
-	return nil
-}
-
-func (is *issuer) loadPEM(name string, env filters.Env) error {
-	want := "a PEM file with a public key or certificate for " + strings.Join(is.algs, ", ")
-	text, err := env.ReadFile(name)
-	if err != nil {
-		return &setting.Problem{Path: "public_key", Want: want, Got: err.Error()}
-	}
-	public, err := parsePEM(text)
-	if err != nil {
-		return &setting.Problem{Path: "public_key", Want: want, Got: err.Error()}
-	}
-	k, ok := bind("", public, "", is.algs)
-	if !ok {
-		return &setting.Problem{Path: "public_key", Want: want, Got: fmt.Sprintf("a key of type %T", public)}
-	}
-	is.keys = &keySet{keys: []key{k}}
-	return nil
 }

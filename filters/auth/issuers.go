@@ -12,19 +12,21 @@ import (
 // issuers are all whose tokens are taken.
 type issuers struct {
 	byName map[string]*issuer
-	other  *issuer // the entry without an issuer, if there is one
+	list   []*issuer // all, in the order of the policy
+	other  *issuer   // the entry without an issuer, if there is one
 }
 
-func newIssuers(list []Issuer, env filters.Env) (*issuers, error) {
+func newIssuers(list []Issuer, prev *issuers, env filters.Env) (*issuers, error) {
 	all := &issuers{byName: map[string]*issuer{}}
 	var problems []error
 	for i, cfg := range list {
 		at := fmt.Sprintf("jwt[%d]", i)
-		is, err := newIssuer(cfg, env)
+		is, err := newIssuer(cfg, prev, env)
 		if err != nil {
 			problems = append(problems, setting.Under(at, err))
 			continue
 		}
+		all.list = append(all.list, is)
 		switch {
 		case is.name == "" && all.other == nil:
 			all.other = is
@@ -42,7 +44,7 @@ func (all *issuers) empty() bool { return len(all.byName) == 0 && all.other == n
 
 // verify says whose token text is. The iss claim chooses the issuer before anything is believed; everything else about
 // the token is then held against that issuer alone (RFC 8725, 3.8).
-func (all *issuers) verify(text string, now time.Time) (*proven, *refusal) {
+func (all *issuers) verify(text string, x *filters.Exchange, now time.Time) (*proven, *refusal) {
 	t, no := split(text)
 	if no != nil {
 		return nil, no
@@ -63,5 +65,28 @@ func (all *issuers) verify(text string, now time.Time) (*proven, *refusal) {
 	if is == nil || !fit(iss) {
 		return nil, &noIssuer
 	}
-	return is.check(&t, claims, now)
+	return is.check(&t, claims, x, now)
+}
+
+// remotes lists the key sets that are fetched.
+func (all *issuers) remotes() (out []*remote) {
+	if all == nil {
+		return nil
+	}
+	for _, is := range all.list {
+		if is.remote != nil {
+			out = append(out, is.remote)
+		}
+	}
+	return out
+}
+
+// remote returns the key set with that identity, or nil.
+func (all *issuers) remote(identity Hash) *remote {
+	for _, r := range all.remotes() {
+		if r.identity == identity {
+			return r
+		}
+	}
+	return nil
 }

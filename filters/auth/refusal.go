@@ -3,6 +3,7 @@ package auth
 import "blaze/filters"
 
 // refusal is why credentials are not good: what the client is told, and the rule for logs and metrics, which says more.
+// Without a denial it could not be found out, and the stage's on_error says what follows.
 type refusal struct {
 	denial *filters.Denial
 	rule   string
@@ -24,6 +25,7 @@ var (
 	noAlgorithm = refusal{filters.InvalidToken, "jwt.algorithm"}
 	noIssuer    = refusal{filters.InvalidToken, "jwt.issuer"}
 	noKeyFor    = refusal{filters.InvalidToken, "jwt.unknown_key"}
+	noKeySet    = refusal{nil, "jwt.keys_unavailable"}
 	noSignature = refusal{filters.InvalidToken, "jwt.signature"}
 	noAudience  = refusal{filters.InvalidToken, "jwt.audience"}
 	noClaims    = refusal{filters.InvalidToken, "jwt.claims"}
@@ -33,4 +35,16 @@ var (
 	noIdentity  = refusal{filters.InvalidToken, "jwt.identity"}
 )
 
-func (r *refusal) verdict() filters.Verdict { return filters.Deny(r.denial, r.rule) }
+func (r *refusal) verdict() filters.Verdict {
+	if r.denial == nil {
+		v := filters.Fail(undecided(r.rule))
+		v.Rule = r.rule
+		return v
+	}
+	return filters.Deny(r.denial, r.rule)
+}
+
+// undecided is a reason why credentials could not be judged.
+type undecided string
+
+func (u undecided) Error() string { return "cannot judge the credentials: " + string(u) }

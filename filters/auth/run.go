@@ -1,0 +1,52 @@
+package auth
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"blaze/telemetry"
+)
+
+// oldIssuers is nil for a filter that is nil.
+func (f *Filter) oldIssuers() *issuers {
+	if f == nil {
+		return nil
+	}
+	return f.issuers
+}
+
+// Run keeps fetched keys fresh until ctx ends. The policy store calls it for the filter that serves.
+func (f *Filter) Run(ctx context.Context) {
+	var tasks sync.WaitGroup
+	for _, r := range f.issuers.remotes() {
+		f.metrics.Gauge("blaze_jwks_age_seconds", func() float64 {
+			if r.current.Load() == nil {
+				return -1
+			}
+			return r.now().Sub(time.Unix(0, r.fetched.Load())).Seconds()
+		}, r.issuer)
+		tasks.Go(func() { r.run(ctx) })
+	}
+	tasks.Wait()
+}
+
+// Checks shows in /health/detailed whether the issuers' keys are fresh (ok), old but believed (degraded), or missing
+// (down).
+func (f *Filter) Checks() []telemetry.Check {
+	remotes := f.issuers.remotes()
+	if len(remotes) == 0 {
+		return nil
+	}
+	rank := map[string]int{"ok": 0, "degraded": 1, "down": 2}
+	check := telemetry.Check{Name: "jwks", Status: "ok"}
+	var details []map[string]any
+	for _, r := range remotes {
+		status, detail := r.state()
+		if details = append(details, detail); rank[status] > rank[check.Status] {
+			check.Status = status
+		}
+	}
+	check.Detail = details
+	return []telemetry.Check{check}
+}
