@@ -110,7 +110,7 @@ func runFlags(s *settings) *pflag.FlagSet {
 	f.SortFlags = false
 	f.StringVar(&s.policy, "policy", "", "policy file, or folder of *.yaml; the embedded default when empty")
 	f.StringVar(&s.upstream, "upstream", "http://127.0.0.1:8080", "the model server, when the policy names none")
-	f.StringVar(&s.listen, "listen", ":8000", "the proxied port; unix:/path too")
+	f.StringVar(&s.listen, "listen", ":8000", "the proxied port; unix:/path too, and fd:3 for a socket handed over")
 	f.StringVar(&s.admin, "admin", ":9000", "the metrics and admin port")
 	f.StringVar(&s.adminTokenFile, "admin-token-file", "", "file with the bearer token of the guarded admin endpoints")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")

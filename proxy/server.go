@@ -24,7 +24,7 @@ import (
 
 // Options are what a process sets once.
 type Options struct {
-	// Listen is host:port, or unix:/path.
+	// Listen is host:port, unix:/path or fd:N.
 	Listen string
 	Store  *policy.Store
 	Tel    *telemetry.Telemetry
@@ -189,30 +189,6 @@ func (s *Server) shutdown(within time.Duration) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// listen opens host:port or unix:/path. A socket file that nobody serves any more is replaced.
-func listen(addr string) (net.Listener, error) {
-	path, unix := strings.CutPrefix(addr, "unix:")
-	if !unix {
-		ln, err := net.Listen("tcp", addr)
-		if err != nil {
-			return nil, fmt.Errorf("cannot listen: %w", err)
-		}
-		return ln, nil
-	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("cannot listen: %s is being served", path)
-	}
-	if fi, err := os.Lstat(path); err == nil && fi.Mode()&os.ModeSocket != 0 {
-		_ = os.Remove(path)
-	}
-	ln, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen: %w", err)
-	}
-	return ln, nil
 }
 
 // quiet keeps fasthttp from writing beside the log; what matters of it reaches the log through badHead.
