@@ -18,8 +18,14 @@ type decision struct {
 // Request asks the limits that the head is enough for.
 func (f *Filter) Request(x *filters.Exchange) filters.Verdict { return f.decide(x, f.head) }
 
-// Body asks the limits that count tokens or go by the model.
-func (f *Filter) Body(x *filters.Exchange) filters.Verdict { return f.decide(x, f.body) }
+// Body asks the limits that count tokens or go by the model, and lessens a request that is beyond a limit which degrades.
+func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
+	v := f.decide(x, f.body)
+	if v.Passed() && x.Degraded != "" {
+		f.lessen(x)
+	}
+	return v
+}
 
 // decide asks all limits that are for x at once: it is let pass by all, or it has taken nothing from any of them.
 func (f *Filter) decide(x *filters.Exchange, limits []*limit) filters.Verdict {
@@ -31,38 +37,90 @@ func (f *Filter) decide(x *filters.Exchange, limits []*limit) filters.Verdict {
 	}
 	d := f.pool.Get().(*decision)
 	defer f.pool.Put(d)
-	if d.collect(x, limits); len(d.asks) == 0 {
+	behind := d.collect(x, limits)
+	if len(d.asks) == 0 {
 		return filters.Pass()
 	}
-	now := f.clock.micros()
-	if take(d.asks, now, x.Dry) {
+	if f.take(d, f.clock.micros(), x.Dry || behind) && !behind {
 		return f.granted(x, d)
 	}
-	return f.refused(x, d)
+	switch worst := d.worst(); {
+	case worst == nil: // nobody waits any more
+		return f.again(x, d)
+	case !worst.limit.then.waits():
+		return f.refuse(x, worst)
+	default:
+		return f.wait(x, d, worst)
+	}
 }
 
-// collect lists what x needs of which account.
-func (d *decision) collect(x *filters.Exchange, limits []*limit) {
+// again asks for good where a line was empty at the second look.
+func (f *Filter) again(x *filters.Exchange, d *decision) filters.Verdict {
+	if f.take(d, f.clock.micros(), x.Dry) {
+		return f.granted(x, d)
+	}
+	if worst := d.worst(); worst.limit.then.waits() {
+		return f.wait(x, d, worst)
+	}
+	return f.refuse(x, d.worst())
+}
+
+// take asks the store.
+func (f *Filter) take(d *decision, now int64, dry bool) bool { return take(d.asks, now, dry) }
+
+// collect lists what x needs of which account; behind says that others already wait for one of them.
+func (d *decision) collect(x *filters.Exchange, limits []*limit) (behind bool) {
 	d.asks = d.asks[:0]
 	for _, l := range limits {
 		if !l.scope.has(x) {
 			continue
 		}
-		d.asks = append(d.asks, ask{limit: l, ledger: l.ledger.live()})
-		a := &d.asks[len(d.asks)-1]
+		ledger := l.ledger.live()
+		seed := ledger.table.seed
 		l.by.write(&d.key, x)
-		seed := a.ledger.table.seed
-		a.key = max(maphash.Bytes(seed, d.key.bytes()), 1)
-		a.net = coarseNet(seed, x)
-		a.cost = 1
-		a.charge = min(a.cost, a.ledger.rule.capacity())
+		key := max(maphash.Bytes(seed, d.key.bytes()), 1)
+		in, out := l.price(x, key)
+		if in+out == 0 && !inference(x) {
+			continue
+		}
+		d.asks = append(d.asks, ask{limit: l, ledger: ledger, key: key, net: coarseNet(seed, x), input: in})
+		a := &d.asks[len(d.asks)-1]
+		a.charge = min(in+out, ledger.rule.capacity())
+		if l.hard && out > 0 {
+			a.least = min(in+1, a.charge)
+		}
 		a.shadow = !l.Enforced(x, l.name)
 		a.optional = a.shadow || l.then == DegradeAnswer
+		behind = behind || l.then.waits() && !a.shadow && ledger.lines.occupied(key)
 	}
+	return behind
+}
+
+// worst is the account that must be waited for longest, of those that hold the request back: one that refuses comes before
+// one that lets wait. Where none holds it back, it is one that others wait for.
+func (d *decision) worst() (worst *ask) {
+	rank := func(a *ask) (refuses bool, wait int64) { return !a.limit.then.waits(), a.wait }
+	for i := range d.asks {
+		a := &d.asks[i]
+		if a.optional || a.fits && !(a.limit.then.waits() && a.ledger.lines.occupied(a.key)) {
+			continue
+		}
+		if worst == nil {
+			worst = a
+			continue
+		}
+		ar, aw := rank(a)
+		wr, ww := rank(worst)
+		if ar && !wr || ar == wr && aw > ww {
+			worst = a
+		}
+	}
+	return worst
 }
 
 // granted notes what was taken and what the answer's headers say.
 func (f *Filter) granted(x *filters.Exchange, d *decision) filters.Verdict {
+	hard := false
 	for i := range d.asks {
 		a := &d.asks[i]
 		switch {
@@ -71,31 +129,36 @@ func (f *Filter) granted(x *filters.Exchange, d *decision) filters.Verdict {
 			x.NoteShadow(filterName, a.denial())
 		case !a.fits:
 			f.degraded(x, a)
-		}
-		if a.fits && !x.Dry {
+		case !x.Dry:
 			x.Taken = append(x.Taken, filters.Taking{Limit: a.limit.index, Key: a.key, Digest: a.digest, Net: a.net, Amount: a.charge, Mark: a.mark})
 		}
 		a.show(x)
+		a.press()
+		hard = hard || a.limit.hard
+	}
+	if hard {
+		f.capAnswer(x, d)
 	}
 	return filters.Pass()
 }
 
-// refused tells the client of the limit that it must wait longest for.
-func (f *Filter) refused(x *filters.Exchange, d *decision) filters.Verdict {
-	var worst *ask
-	for i := range d.asks {
-		a := &d.asks[i]
-		if !a.fits && !a.optional && (worst == nil || a.wait > worst.wait) {
-			worst = a
-		}
+// press lets an adaptive limit know that it is what holds requests back, or nearly.
+func (a *ask) press() {
+	if c := a.ledger.rule.control; c != nil && (a.wait > 0 || 5*a.used > 4*c.limit()) && !c.pressed.Load() {
+		c.pressed.Store(true)
 	}
+}
+
+// refuse tells the client of the limit that it must wait longest for.
+func (f *Filter) refuse(x *filters.Exchange, worst *ask) filters.Verdict {
 	worst.limit.refused.Inc()
+	worst.press()
 	worst.showOnly(x)
 	return worst.denial()
 }
 
 func (a *ask) denial() filters.Verdict {
-	return filters.Deny(a.limit.denied, a.limit.name).After(time.Duration(a.wait) * time.Microsecond)
+	return filters.Deny(a.limit.denied, a.limit.name).After(micros(a.wait))
 }
 
 // show lets the answer's headers speak of the limit that is closest to biting.
@@ -129,18 +192,4 @@ func (a *ask) seen() filters.LimitState {
 		Name: a.limit.name, Limit: r.capacity(), Remaining: max(r.capacity()-a.used, 0),
 		Reset: time.Duration(a.reset) * time.Microsecond, Window: time.Duration(r.window()) * time.Microsecond,
 	}
-}
-
-// Settle gives back what a request took that was refused here after all. Requests that were refused or failed elsewhere
-// stay counted: they were made.
-func (f *Filter) Settle(x *filters.Exchange) {
-	now := f.clock.micros()
-	for i := range x.Taken {
-		t := &x.Taken[i]
-		l := f.limits[t.Limit]
-		if x.DeniedBy == filterName {
-			l.ledger.settle(t.Key, t.Net, t.Amount, 0, t.Mark, now)
-		}
-	}
-	x.Taken = x.Taken[:0]
 }

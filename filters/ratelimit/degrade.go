@@ -1,11 +1,147 @@
 package ratelimit
 
-import "blaze/filters"
+import (
+	"strconv"
+	"strings"
 
-// degraded notes that x passes with less.
+	"blaze/filters"
+	"blaze/upstream/engine"
+)
+
+// degraded notes that x passes with less; what less means is done once its body is known.
 func (f *Filter) degraded(x *filters.Exchange, a *ask) {
 	a.limit.degraded.Inc()
-	if !x.Shadowed {
+	switch {
+	case x.Shadowed:
+	case x.Degraded == "":
 		x.Degraded = a.limit.name
+	default:
+		x.Degraded += ", " + a.limit.name
+	}
+}
+
+// lessen changes the request as the limits that it is beyond say.
+func (f *Filter) lessen(x *filters.Exchange) {
+	for _, l := range f.limits {
+		if l.degrade == nil || !names(x.Degraded, l.name) {
+			continue
+		}
+		f.reroute(x, l.degrade)
+		if !x.HasDocument {
+			continue
+		}
+		if n := l.degrade.MaxTokens; n > 0 && generates(x) {
+			if asked := asksFor(x); asked < 0 || asked > n {
+				boundAnswer(x, strconv.AppendInt(nil, n, 10), n)
+			}
+		}
+		if l.degrade.DropN {
+			oneAnswer(x)
+		}
+		if m := l.degrade.Model; m != "" && len(x.Document.Model) > 0 {
+			x.Edits = append(x.Edits, x.Document.SetField("model", strconv.AppendQuote(nil, m)))
+		}
+	}
+}
+
+// names says whether list, as degraded writes it, has name.
+func names(list, name string) bool {
+	for list != "" {
+		var one string
+		if one, list, _ = strings.Cut(list, ", "); one == name {
+			return true
+		}
+	}
+	return false
+}
+
+// reroute sends x to another upstream, if that takes the same route in the same shape.
+func (f *Filter) reroute(x *filters.Exchange, d *Degrade) {
+	if d.Upstream == "" || f.env.Pools == nil || x.Endpoint == nil {
+		return
+	}
+	pool := f.env.Pools.Pool(d.Upstream)
+	route, _ := pool.Engine().Match(x.Request.Method(), &x.Path)
+	if route != nil && route.Shape == x.Endpoint.Shape {
+		x.Upstream, x.Endpoint = pool, route
+	}
+}
+
+// asksFor is the bound of the answer that x will be sent with, -1 when it names none.
+func asksFor(x *filters.Exchange) int64 {
+	if !x.HasDocument {
+		return -1
+	}
+	asked := int64(-1)
+	for _, p := range x.Document.Params {
+		if p.ID == engine.ParamMaxTokens {
+			asked = max(asked, number(x, p))
+		}
+	}
+	return asked
+}
+
+// number is p's value as x will be sent, after the edits so far; -1 when it is none.
+func number(x *filters.Exchange, p engine.Param) int64 {
+	raw := x.Document.Raw(p)
+	for _, e := range x.Edits {
+		if e.Off == p.Off && e.Len == p.Len {
+			raw = e.With
+		}
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// boundAnswer makes the request say that the answer has at most n tokens.
+func boundAnswer(x *filters.Exchange, text []byte, n int64) {
+	d, found := &x.Document, false
+	for _, p := range d.Params {
+		if p.ID != engine.ParamMaxTokens {
+			continue
+		}
+		found = true
+		if got := number(x, p); got < 0 || got > n {
+			x.Edits = append(x.Edits, d.SetParam(p, text))
+		}
+	}
+	if found {
+		return
+	}
+	switch d.Shape() {
+	case engine.Responses:
+		x.Edits = append(x.Edits, d.SetField("max_output_tokens", text))
+	case engine.OllamaGenerate, engine.OllamaChat:
+		boundWithin(x, "options", "num_predict", text)
+	case engine.TGIGenerate:
+		boundWithin(x, "parameters", "max_new_tokens", text)
+	case engine.SGLangGenerate:
+		boundWithin(x, "sampling_params", "max_new_tokens", text)
+	default:
+		x.Edits = append(x.Edits, d.SetField("max_tokens", text))
+	}
+}
+
+// boundWithin adds name to the member outer, an object that may not be there.
+func boundWithin(x *filters.Exchange, outer, name string, text []byte) {
+	d := &x.Document
+	f, ok := d.Field(outer)
+	if ok && f.Type == '{' {
+		x.Edits = append(x.Edits, d.SetIn(f, name, text))
+		return
+	}
+	whole := append(append([]byte(`{"`+name+`":`), text...), '}')
+	x.Edits = append(x.Edits, d.SetField(outer, whole))
+}
+
+// oneAnswer asks for one answer where there were to be several.
+func oneAnswer(x *filters.Exchange) {
+	for _, p := range x.Document.Params {
+		if (p.ID == engine.ParamN || p.ID == engine.ParamBestOf) && number(x, p) > 1 {
+			x.Edits = append(x.Edits, x.Document.SetParam(p, []byte("1")))
+		}
 	}
 }

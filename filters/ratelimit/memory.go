@@ -1,5 +1,7 @@
 package ratelimit
 
+import "blaze/filters"
+
 // ask is one limit's part in a decision: what is wanted of which account, and the answer.
 type ask struct {
 	limit    *limit
@@ -7,8 +9,10 @@ type ask struct {
 	key      uint64
 	digest   [16]byte
 	net      uint32
-	cost     int64 // units the request costs
-	charge   int64 // units taken here: the cost, or more where this process sees only its share of the traffic
+	charge   int64 // units to take
+	input    int64 // the part of them that is for the prompt
+	least    int64 // a hard limit is content with this much, where the account has no more: what runs can be cut
+	taking   int   // of Exchange.Taken, where it is to grow
 	shadow   bool  // only noted for this caller
 	optional bool  // does not hold the request back (shadow, degrade)
 
@@ -30,8 +34,7 @@ func take(asks []ask, now int64, dry bool) (granted bool) {
 	for i := range asks {
 		a := &asks[i]
 		a.open(now)
-		a.reading = a.ledger.rule.read(a.at, a.charge, now)
-		a.fits = a.wait == 0
+		a.look(now)
 		granted = granted && (a.fits || a.optional)
 	}
 	for i := range asks {
@@ -57,6 +60,17 @@ func (a *ask) open(now int64) {
 	a.at = &a.fresh
 }
 
+// look reads the account.
+func (a *ask) look(now int64) {
+	r := &a.ledger.rule
+	a.reading = r.read(a.at, a.charge, now)
+	if room := r.capacity() - a.used; a.wait > 0 && a.least > 0 && room >= a.least {
+		a.charge = min(a.charge, room)
+		a.reading = r.read(a.at, a.charge, now)
+	}
+	a.fits = a.wait == 0
+}
+
 func (a *ask) commit(now int64) {
 	r := &a.ledger.rule
 	a.mark = r.add(a.at, a.charge, now)
@@ -66,25 +80,23 @@ func (a *ask) commit(now int64) {
 	}
 }
 
-// settle corrects an account: amount was taken with mark, actual was used. What is used beyond amount becomes debt.
-func (l *ledger) settle(key uint64, net uint32, amount, actual, mark, now int64) {
-	l = l.live()
-	h := l.table.shard(key)
+// settle corrects an account: t was taken, actual was used. What was used beyond t becomes debt.
+func (l *ledger) settle(t *filters.Taking, actual, now int64) {
+	h := l.table.shard(t.Key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := l.table.reach(h, &l.rule, key, net, now)
-	fresh := s == nil
-	var f state
-	if fresh {
-		f, _ = l.inherit(key, now)
-		s = &f
+	s := l.table.reach(h, &l.rule, t.Key, t.Net, now)
+	var fresh *state
+	if s == nil {
+		f, _ := l.inherit(t.Key, now)
+		fresh, s = &f, &f
 	}
-	if actual < amount {
-		l.rule.giveBack(s, amount-actual, mark, now)
+	if actual < t.Amount {
+		l.rule.giveBack(s, t.Amount-actual, t.Mark, now)
 	} else {
-		l.rule.add(s, actual-amount, now)
+		l.rule.add(s, actual-t.Amount, now)
 	}
-	if fresh && !l.rule.idle(s, now) {
-		h.insert(&l.rule, key, f, now)
+	if fresh != nil && !l.rule.idle(s, now) {
+		h.insert(&l.rule, t.Key, *s, now)
 	}
 }

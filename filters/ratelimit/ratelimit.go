@@ -103,4 +103,7 @@ func newClock(now func() time.Time) *clock {
 	return &clock{now: now, base: base, epoch: base.UnixMicro()}
 }
 
-func (c *clock) micros() int64 { return c.epoch + c.now().Sub(c.base).Microseconds() }
+func (c *clock) micros() int64 { return c.at(c.now()) }
+
+// at is the moment t of the clock that now reads.
+func (c *clock) at(t time.Time) int64 { return c.epoch + t.Sub(c.base).Microseconds() }
