@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"io"
 	"net/netip"
 	"time"
 
@@ -46,6 +47,9 @@ type Exchange struct {
 	Body        []byte
 	Document    engine.Document
 	HasDocument bool
+	// proxy.body: an upload too large for memory, in a file; Body is then empty. nil otherwise. Whoever reads it does so
+	// through a section of its own (io.NewSectionReader) and from the start.
+	Large *io.SectionReader
 
 	// auth: who is calling; Anonymous until proved otherwise, never nil.
 	Identity *Identity

@@ -33,6 +33,7 @@ func (e *exchange) receive(size int, limit int64) bool {
 		e.BytesIn = int64(len(e.Body))
 		return true
 	}
+	upload := mediaType(e.Request.ContentType()) == formBody && len(e.Request.Peek("Content-Encoding")) == 0
 	for {
 		if len(e.Body) == cap(e.Body) {
 			e.growBody(size)
@@ -40,14 +41,15 @@ func (e *exchange) receive(size int, limit int64) bool {
 		n, err := src.Read(e.Body[len(e.Body):cap(e.Body)])
 		e.Body = e.Body[:len(e.Body)+n]
 		e.BytesIn = int64(len(e.Body))
-		if int64(len(e.Body)) > limit {
+		switch {
+		case int64(len(e.Body)) > limit:
 			return e.tooLarge()
-		}
-		if err == io.EOF {
+		case err == io.EOF:
 			return true
-		}
-		if err != nil {
+		case err != nil:
 			return e.bodyFailed(err)
+		case upload && len(e.Body) >= spoolOver:
+			return e.spool(src, limit)
 		}
 	}
 }
@@ -82,11 +84,10 @@ func (e *exchange) bodyFailed(err error) bool {
 // parseBody reads the body as its endpoint's shape demands. On an endpoint that takes JSON everything is JSON: a model
 // server parses the body whatever the content type says, so what the header says decides only whether it is a 415.
 func (e *exchange) parseBody() bool {
-	if len(e.Body) == 0 {
+	if len(e.Body) == 0 && e.Large == nil {
 		return true
 	}
-	ct := e.Request.ContentType()
-	kind := mediaType(ct)
+	kind := mediaType(e.Request.ContentType())
 	switch shape := e.Endpoint.Shape; {
 	case shape == engine.Opaque && kind != jsonBody, shape == engine.Transcription, shape == engine.Images && kind == formBody:
 		return true // scanned as it is

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"math/rand/v2"
+	"os"
 	"unsafe"
 
 	"github.com/valyala/fasthttp"
@@ -27,6 +28,7 @@ type exchange struct {
 
 	id       [64]byte // what Exchange.ID points into
 	traceID  [32]byte // what the record's trace id points into
+	file     *os.File // what Exchange.Large reads
 	sent     []byte   // the buffer of the body as sent, where Body is decoded
 	forward  []byte   // the body as forwarded, where it was edited
 	scratch  []byte   // for header values
@@ -63,6 +65,7 @@ func (s *Server) release(e *exchange) {
 	e.request, e.record = upstream.Request{}, telemetry.Record{}
 	e.finished, e.hijacked, e.headDone, e.bodyTime, e.ownTime = false, false, false, 0, 0
 	e.relay.reset()
+	e.unspool()
 	s.pool.Put(e)
 }
 

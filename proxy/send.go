@@ -25,6 +25,9 @@ func (e *exchange) send() bool {
 		Head: e.Request, Target: e.Request.RequestURI(), Body: body, Size: int64(len(body)),
 		Replayable: method == "GET" || method == "HEAD" || method == "OPTIONS",
 	}
+	if e.Large != nil {
+		e.request.Body, e.request.Stream, e.request.Size = nil, e.Large, e.Large.Size()
+	}
 	return e.roundTrip()
 }
 

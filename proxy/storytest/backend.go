@@ -26,10 +26,10 @@ func fileExists(path string) bool {
 func after() <-chan time.Time { return time.After(patience) }
 
 // backend starts another backend, whose URL is then $NAME, or stops one.
-func (s *story) backend(_ *testscript.TestScript, _ bool, args []string) error {
+func (s *story) backend(ts *testscript.TestScript, _ bool, args []string) error {
 	switch args[0] {
 	case "start":
-		s.startBackend(args[1])
+		s.startBackend(args[1], ts.Setenv)
 		return nil
 	case "stop":
 		b, err := s.backendNamed(args[1])
@@ -103,6 +103,14 @@ func (s *story) inflight(_ *testscript.TestScript, _ bool, args []string) error 
 	return s.awaitBackend(func(st demo.Stats) bool { return st.InFlight == n })
 }
 
+func (s *story) sent(_ *testscript.TestScript, _ bool, args []string) error {
+	n, err := strconv.ParseInt(args[0], 10, 64)
+	if err != nil {
+		return err
+	}
+	return s.awaitBackend(func(st demo.Stats) bool { return st.Frames == n })
+}
+
 func (s *story) aborted(_ *testscript.TestScript, _ bool, args []string) error {
 	n, err := strconv.ParseInt(args[0], 10, 64)
 	if err != nil {
@@ -168,7 +176,8 @@ func (s *story) metric(_ *testscript.TestScript, _ bool, args []string) error {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%s is %s, want %s; the metrics are:\n%s", args[0], got, args[1], text)
+			name, _, _ := strings.Cut(args[0], "{")
+			return fmt.Errorf("%s is %s, want %s; there are:\n%s", args[0], got, args[1], beginning(text, name))
 		}
 	}
 }
@@ -180,4 +189,15 @@ func series(text, name string) string {
 		}
 	}
 	return "0"
+}
+
+// beginning keeps the lines that begin with prefix.
+func beginning(text, prefix string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, prefix) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }

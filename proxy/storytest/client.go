@@ -62,6 +62,62 @@ func (s *story) send(ts *testscript.TestScript, _ bool, args []string) error {
 	return nil
 }
 
+// until sends a request again and again, until it is answered with the status.
+func (s *story) until(ts *testscript.TestScript, _ bool, args []string) error {
+	ctx, cancel := within()
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		c, err := s.dial(ts, args[0], false)
+		if err != nil {
+			return err
+		}
+		text, err := c.whole()
+		c.close()
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(text, args[1]+"\n") {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("never answered with %s; at last:\n%s", args[1], text)
+		}
+	}
+}
+
+// conversation sends a file of raw requests on one connection and prints the answers until the connection is closed.
+func (s *story) conversation(ts *testscript.TestScript, _ bool, args []string) error {
+	c, err := s.dial(ts, args[0], true)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for {
+		text, err := c.whole()
+		if err != nil {
+			return nil //nolint:nilerr // the end of the conversation, or of the answers; what was printed is compared
+		}
+		_, _ = io.WriteString(ts.Stdout(), s.steady(text))
+		c.res = nil
+	}
+}
+
+// connects tries to connect. A listener that is closed refuses, or resets what was in its queue.
+func (s *story) connects(_ *testscript.TestScript, neg bool, _ []string) error {
+	nc, err := net.DialTimeout("tcp", s.running.proxy, patience)
+	if err == nil {
+		defer func() { _ = nc.Close() }()
+	}
+	if neg == (err == nil) {
+		return fmt.Errorf("connecting: %v", err)
+	}
+	return nil
+}
+
 // open sends a request and leaves the answer to head, frame and rest.
 func (s *story) open(ts *testscript.TestScript, _ bool, args []string) error {
 	as, raw, files := options(args)
@@ -248,15 +304,19 @@ func (s *story) hangup(_ *testscript.TestScript, _ bool, args []string) error {
 // socket opens a WebSocket through the proxy and proves that it carries messages both ways.
 func (s *story) socket(ts *testscript.TestScript, neg bool, args []string) error {
 	head := strings.Split(strings.TrimSpace(expand(ts, ts.ReadFile(args[0]))), "\n")
-	h := http.Header{}
+	h, protocols := http.Header{}, []string(nil)
 	for _, f := range head[1:] {
 		k, v, _ := strings.Cut(f, ":")
-		h.Set(k, strings.TrimSpace(v))
+		if v = strings.TrimSpace(v); strings.EqualFold(k, "Sec-WebSocket-Protocol") {
+			protocols = strings.Split(v, ", ")
+			continue
+		}
+		h.Set(k, v)
 	}
 	_, path, _ := strings.Cut(head[0], " ")
 	ctx, cancel := within()
 	defer cancel()
-	c, res, err := websocket.Dial(ctx, "http://"+s.running.proxy+path, &websocket.DialOptions{HTTPHeader: h})
+	c, res, err := websocket.Dial(ctx, "http://"+s.running.proxy+path, &websocket.DialOptions{HTTPHeader: h, Subprotocols: protocols})
 	if res != nil {
 		_, _ = io.WriteString(ts.Stdout(), s.steady(renderHead(res)))
 	}

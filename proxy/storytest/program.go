@@ -211,7 +211,7 @@ func (s *story) exitedWell(*testscript.TestScript, bool, []string) error {
 
 // logged waits for a line of the log.
 func (s *story) logged(ts *testscript.TestScript, _ bool, args []string) error {
-	re, err := regexp.Compile("(?m)^.*" + args[0] + ".*$")
+	re, err := regexp.Compile("(?m)^.*(?:" + args[0] + ").*$")
 	if err != nil {
 		return err
 	}
@@ -222,6 +222,19 @@ func (s *story) logged(ts *testscript.TestScript, _ bool, args []string) error {
 			return fmt.Errorf("the line is not JSON: %s", m[0])
 		}
 		_, _ = io.WriteString(ts.Stdout(), m[0]+"\n")
+	}
+	return err
+}
+
+// wrote waits for something that is not a line of the log, and remembers the pattern's group.
+func (s *story) wrote(ts *testscript.TestScript, _ bool, args []string) error {
+	re, err := regexp.Compile(args[0])
+	if err != nil {
+		return err
+	}
+	m, err := s.running.out.await(re, s.running.exited)
+	if err == nil && len(m) > 1 {
+		ts.Setenv(args[1], m[1])
 	}
 	return err
 }

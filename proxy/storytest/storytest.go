@@ -39,7 +39,7 @@ func Run(t *testing.T, dir string, atLeast int, update bool, program Program) {
 			e.Values[storyKey{}] = s
 			e.Defer(s.end)
 			s.setKeys()
-			s.startBackend("BACKEND")
+			s.startBackend("BACKEND", e.Setenv)
 			return nil
 		},
 	})
@@ -73,10 +73,10 @@ func (s *story) setKeys() {
 }
 
 // startBackend starts a demo backend whose URL scripts and policies know as $NAME.
-func (s *story) startBackend(name string) {
+func (s *story) startBackend(name string, setenv func(name, value string)) {
 	b := demo.New(demo.Options{Now: func() time.Time { return time.Unix(1700000000, 0) }})
 	s.backends[name] = b
-	s.env.Setenv(name, b.URL())
+	setenv(name, b.URL())
 }
 
 // end stops whatever the story left running.
@@ -117,6 +117,7 @@ func commands() map[string]command {
 		"exited":   with("exited: waits until the program has ended, with code 0", 0, (*story).exitedWell),
 		"metric":   with("metric SERIES VALUE: waits until the series has the value", 2, (*story).metric),
 		"log":      with("log PATTERN: waits for a line of the log", 1, (*story).logged),
+		"wrote":    with("wrote PATTERN NAME: waits for what the program writes, and sets $NAME to the pattern's group", 2, (*story).wrote),
 		"silent":   with("silent TEXT: nothing that the program has written holds the text", 1, (*story).silent),
 		"token":    with("token NAME CLAIMS: signs a JWT with $JWT_SECRET and sets $NAME", 2, (*story).token),
 		"backend":  with("backend start|stop NAME: starts another backend, or stops one", 2, (*story).backend),
@@ -124,15 +125,19 @@ func commands() map[string]command {
 		"step":     with("step N: lets N held heads or frames of the backend go", 1, (*story).step),
 		"saw":      with("[!] saw: prints the last request that the backend received; !: there was none", 0, (*story).saw),
 		"inflight": with("inflight N: waits until the backend works on N generations", 1, (*story).inflight),
+		"sent":     with("sent N: waits until the backend has sent N frames", 1, (*story).sent),
 		"aborted":  with("aborted N: waits until the backend was left N times, and works on nothing", 1, (*story).aborted),
 		// The client.
-		"send":   with("send [-raw] FILE...: sends requests and prints the last one's answer", 1, (*story).send),
-		"open":   with("open [-as NAME] [-raw] FILE: sends a request and does not wait for the answer", 1, (*story).open),
-		"head":   with("head [-as NAME]: reads the answer's head and prints it", 0, (*story).head),
-		"frame":  with("frame [-as NAME] TEXT: reads the next event, which must hold TEXT", 1, (*story).frame),
-		"rest":   with("rest [-as NAME]: reads and prints the rest of the answer", 0, (*story).rest),
-		"hangup": with("hangup [-as NAME]: closes the client's connection", 0, (*story).hangup),
-		"socket": with("socket FILE TEXT: opens a WebSocket with the request's fields, says TEXT, expects it back, closes", 2, (*story).socket),
+		"send":         with("send [-raw] FILE...: sends requests and prints the last one's answer", 1, (*story).send),
+		"until":        with("until FILE STATUS: sends a request until it is answered with the status", 2, (*story).until),
+		"conversation": with("conversation FILE: sends raw requests on one connection and prints every answer, until it is closed", 1, (*story).conversation),
+		"connects":     with("[!] connects: the proxied port accepts a connection", 0, (*story).connects),
+		"open":         with("open [-as NAME] [-raw] FILE: sends a request and does not wait for the answer", 1, (*story).open),
+		"head":         with("head [-as NAME]: reads the answer's head and prints it", 0, (*story).head),
+		"frame":        with("frame [-as NAME] TEXT: reads the next event, which must hold TEXT", 1, (*story).frame),
+		"rest":         with("rest [-as NAME]: reads and prints the rest of the answer", 0, (*story).rest),
+		"hangup":       with("hangup [-as NAME]: closes the client's connection", 0, (*story).hangup),
+		"socket":       with("socket FILE TEXT: opens a WebSocket with the request's fields, says TEXT, expects it back, closes", 2, (*story).socket),
 	}
 }
 
