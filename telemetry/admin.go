@@ -58,7 +58,8 @@ func (t *Telemetry) NewAdmin(o AdminOptions) (*Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the admin port: %w", err)
 	}
-	a := &Admin{t: t, o: o, guard: newGuard(o.Token), listener: l}
+	a := t.admin(o)
+	a.listener = l
 	a.server = &http.Server{
 		Handler:           a.handler(),
 		ReadHeaderTimeout: adminHeaderTimeout,
@@ -69,6 +70,11 @@ func (t *Telemetry) NewAdmin(o AdminOptions) (*Admin, error) {
 	}
 	return a, nil
 }
+
+func (t *Telemetry) admin(o AdminOptions) *Admin { return &Admin{t: t, o: o, guard: newGuard(o.Token)} }
+
+// AdminHandler is the admin port without the port, for another listener.
+func (t *Telemetry) AdminHandler(o AdminOptions) http.Handler { return t.admin(o).handler() }
 
 // Addr is the address listened on.
 func (a *Admin) Addr() string { return a.listener.Addr().String() }
@@ -131,6 +137,7 @@ func (a *Admin) guarded() map[string]http.HandlerFunc {
 		"GET /health/detailed":     a.healthDetailed,
 		"GET /security/status":     a.securityStatus,
 		"GET /errors/summary":      a.errorsSummary,
+		"GET /metrics/history":     a.metricsHistory,
 		"GET /requests":            a.recentRequests,
 		"GET /debug/pprof/":        profiled(pprof.Index),
 		"GET /debug/pprof/cmdline": profiled(pprof.Cmdline),
@@ -157,6 +164,3 @@ func (a *Admin) metricsText(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_ = a.t.WritePrometheus(w)
 }
-
-// ServeHTTP answers one request as the port does, for a test or another listener.
-func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.server.Handler.ServeHTTP(w, r) }

@@ -94,6 +94,24 @@ func Catalogue() []Metric {
 		gauge("blaze_open_connections", "connections", "Open client connections."),
 		counter("blaze_connections_rejected_total", "connections", "Connections closed at once, over proxy.max_connections."),
 		counter("blaze_panics_total", "panics", "Panics caught; each is a bug and in the log."),
+
+		// The machine, the container (cgroup v2) and the process.
+		gauge("blaze_system_cpu_percent", "percent", "CPU in use, of what host or container may use.", "scope"),
+		gauge("blaze_system_cpu_throttled_percent", "percent", "Share of scheduling periods in which the container was held back."),
+		gauge("blaze_system_memory_percent", "percent", "Memory in use, of what host or container has; no series without a limit.", "scope"),
+		gauge("blaze_system_memory_bytes", "bytes", "Memory in use that cannot be reclaimed at will.", "scope"),
+		gauge("blaze_system_memory_limit_bytes", "bytes", "Memory that host or container has.", "scope"),
+		gauge("blaze_system_disk_percent", "percent", "How full the file system of the working directory is."),
+		gauge("blaze_system_pressure_percent", "percent", "Share of the last ten seconds in which some task waited for cpu, memory or io.", "resource"),
+		gauge("blaze_system_load1", "tasks", "Load average of one minute."),
+		counter("blaze_system_network_bytes_total", "bytes", "Bytes over all interfaces but loopback.", "direction"),
+		counter("blaze_system_disk_bytes_total", "bytes", "Bytes over all disks.", "direction"),
+		gauge("blaze_process_memory_bytes", "bytes", "Memory that the Go runtime has from the system and has not given back."),
+		gauge("blaze_process_heap_bytes", "bytes", "Live and not yet collected objects."),
+		gauge("blaze_process_goroutines", "goroutines", "Goroutines."),
+		gauge("blaze_process_gc_cpu_percent", "percent", "Share of the CPU time spent on garbage collection, since the start."),
+		gauge("blaze_process_memory_limit_bytes", "bytes", "GOMEMLIMIT; no series when there is none."),
+
 		// Telemetry itself.
 		counter("blaze_log_dropped_total", "lines", "Log lines lost because their destination was slow or full.", "log"),
 		gauge("blaze_build_info", "info", "Always 1; the version is its label.", "version"),

@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"errors"
+	"time"
 
+	"blaze/telemetry/history"
 	"blaze/telemetry/setting"
 )
 
@@ -10,6 +12,13 @@ import (
 type Config struct {
 	AccessLog AccessLog `yaml:"access_log" doc:"one JSON line per exchange"`
 	Audit     *Audit    `yaml:"audit" doc:"security events in a file with a hash chain; off when absent"`
+	History   History   `yaml:"history" doc:"the recent past of every metric, in memory"`
+}
+
+// History says how much of the past is kept.
+type History struct {
+	Keep time.Duration `yaml:"keep" doc:"how long minutes are kept, from 1h to 720h; ten-second steps are kept for an hour" default:"24h" example:"48h"`
+	Path string        `yaml:"path" doc:"file that keeps the past over a restart; empty is none" example:"history.bin"`
 }
 
 // AccessLog says which exchanges get their line, and where it goes; denials and errors always get theirs.
@@ -37,6 +46,9 @@ func (c *Config) Resolve(path func(string) string) {
 	if c.AccessLog.Path != "" {
 		c.AccessLog.Path = path(c.AccessLog.Path)
 	}
+	if c.History.Path != "" {
+		c.History.Path = path(c.History.Path)
+	}
 	if c.Audit != nil {
 		audit := *c.Audit
 		audit.Path = path(audit.Path)
@@ -53,6 +65,9 @@ func (c *Config) Validate() error {
 		}
 	}
 	whole("access_log.keep", c.AccessLog.Keep)
+	if k := c.History.Keep; k != 0 && (k < history.MinKeep || k > history.MaxKeep) {
+		errs = append(errs, setting.Wrong("history.keep", "a duration from 1h to 720h", k))
+	}
 	if c.Audit != nil {
 		whole("audit.keep", c.Audit.Keep)
 		if c.Audit.Path == "" {

@@ -11,6 +11,7 @@ func (t *Telemetry) Configure(c Config) {
 	t.access.sample(float64(c.AccessLog.Sample))
 	t.configureAccess(c.AccessLog)
 	t.audit.configure(t, c.Audit)
+	t.configureHistory(c.History)
 }
 
 // configureAccess moves the exchanges' lines to a file of their own, or back into the process's log. Caller holds mu.

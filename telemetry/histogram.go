@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"sync/atomic"
+
+	"blaze/telemetry/history"
 )
 
 // Histogram counts observations in fixed buckets. It is atomic throughout: one lock per observation would be a lock
@@ -48,32 +50,14 @@ func (h *Histogram) state() (counts []uint64, total uint64, sum float64) {
 	return counts, total, math.Float64frombits(h.sum.Load())
 }
 
-// Quantile estimates the value under which the share q of the counts lies, by linear interpolation inside its bucket
-// as Prometheus does; NaN when nothing was counted, the last bound when it lies above.
+// Quantile estimates the value under which the share q of the counts lies; NaN when nothing was counted, the last
+// bound when it lies above.
 func Quantile(q float64, bounds []float64, counts []uint64) float64 {
-	var total uint64
-	for _, c := range counts {
-		total += c
-	}
-	if total == 0 || len(counts) != len(bounds)+1 || len(bounds) == 0 {
-		return math.NaN()
-	}
-	rank, below := q*float64(total), 0.0
+	floats := make([]float64, len(counts))
 	for i, c := range counts {
-		if below+float64(c) < rank || c == 0 {
-			below += float64(c)
-			continue
-		}
-		if i == len(bounds) {
-			break
-		}
-		low := 0.0
-		if i > 0 {
-			low = bounds[i-1]
-		}
-		return low + (bounds[i]-low)*(rank-below)/float64(c)
+		floats[i] = float64(c)
 	}
-	return bounds[len(bounds)-1]
+	return history.Quantile(q, bounds, floats)
 }
 
 // writer renders the histogram as Prometheus text.

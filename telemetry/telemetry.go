@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"blaze/telemetry/history"
 	"blaze/telemetry/sink"
+	"blaze/telemetry/system"
 )
 
 // Options are what a process sets once, by flags.
@@ -40,9 +42,11 @@ type Telemetry struct {
 	counts  *counts
 	errors  errorSummary
 	threats threats
+	past    *history.Store
 
 	mu         sync.Mutex
 	accessFile *logFile // guarded by mu; nil when the lines are in the process's log
+	pastPath   string   // guarded by mu; where the history is kept; empty is nowhere
 }
 
 // New makes a Telemetry; Run must be called for its log to be written.
@@ -54,7 +58,7 @@ func New(o Options) *Telemetry {
 		o.Now = time.Now
 	}
 	m := NewMetrics()
-	t := &Telemetry{Metrics: m, version: o.Version, now: o.Now, began: o.Now(), counts: newCounts(m)}
+	t := &Telemetry{Metrics: m, version: o.Version, now: o.Now, began: o.Now(), counts: newCounts(m), past: history.New(0)}
 	t.errors.classes.max = errorClasses
 	if o.LogFormat == "console" {
 		o.Output = newConsole(o.Output)
@@ -65,9 +69,11 @@ func New(o Options) *Telemetry {
 	t.access.init(newLogger(&t.outlet, ""))
 	t.audit.log = newLogger(&t.audit, "")
 	t.parts.add(t.batch.Run)
+	t.parts.add(t.runHistory)
 	m.counterFunc("blaze_log_dropped_total", func() float64 { return float64(t.batch.Dropped()) }, "main")
 	m.Gauge("blaze_build_info", func() float64 { return 1 }, o.Version)
 	m.Gauge("blaze_uptime_seconds", func() float64 { return t.now().Sub(t.began).Seconds() })
+	t.registerMachine(system.New("", o.Now))
 	return t
 }
 
