@@ -76,6 +76,9 @@ type permit struct {
 	probe bool
 }
 
+// staleGen is a generation that no breaker is ever in: what is recorded under it counts nowhere.
+const staleGen = ^uint64(0)
+
 // tryAcquire takes a permit; if there is none, wait is how long until one may be had, zero if unknown.
 func (b *breaker) tryAcquire() (p permit, wait time.Duration, ok bool) {
 	if b == nil {

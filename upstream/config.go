@@ -9,13 +9,16 @@ import (
 
 // Config is one entry of the policy's upstreams section: a named pool of model servers that can stand in for each other.
 type Config struct {
-	Engine  string   `yaml:"engine" default:"openai" doc:"what the targets speak, and so which routes exist: vllm, sglang, tgi, triton, ollama, openai or none" example:"vllm"`
-	Targets []Target `yaml:"targets" doc:"the model servers" example:"[{url: \"http://127.0.0.1:8080\"}]"`
-	Balance Balance  `yaml:"balance" default:"least_inflight" doc:"how a target is chosen: least_inflight (the less busy of two picked at random), round_robin (by weight), prefix (same tenant and conversation, same target, so that its KV cache is used again)"`
-	Timeout Timeout  `yaml:"timeout" doc:"how long a target may keep an exchange waiting"`
-	TLS     *TLS     `yaml:"tls" doc:"for https targets: whom to trust and which certificate to show"`
-	Retry   *Retry   `yaml:"retry" doc:"when a request is sent again; absent: only to another target, when no connection came about"`
-	Breaker Breaker  `yaml:"breaker" doc:"when a target that fails is left alone for a while"`
+	Engine      string       `yaml:"engine" default:"openai" doc:"what the targets speak, and so which routes exist: vllm, sglang, tgi, triton, ollama, openai or none" example:"vllm"`
+	Targets     []Target     `yaml:"targets" doc:"the model servers" example:"[{url: \"http://127.0.0.1:8080\"}]"`
+	Balance     Balance      `yaml:"balance" default:"least_inflight" doc:"how a target is chosen: least_inflight (the less busy of two picked at random), round_robin (by weight), prefix (same tenant and conversation, same target, so that its KV cache is used again)"`
+	Timeout     Timeout      `yaml:"timeout" doc:"how long a target may keep an exchange waiting"`
+	Concurrency *Concurrency `yaml:"concurrency" doc:"how many requests the targets together work on at once; absent: any number"`
+	Queue       *Queue       `yaml:"queue" doc:"where requests over the concurrency limit wait; absent: they are refused"`
+	Headers     *Headers     `yaml:"headers" doc:"fields to set or take out in every request to this upstream"`
+	TLS         *TLS         `yaml:"tls" doc:"for https targets: whom to trust and which certificate to show"`
+	Retry       *Retry       `yaml:"retry" doc:"when a request is sent again; absent: only to another target, when no connection came about"`
+	Breaker     Breaker      `yaml:"breaker" doc:"when a target that fails is left alone for a while"`
 }
 
 // Target is one model server.
@@ -29,6 +32,18 @@ type Timeout struct {
 	Connect   time.Duration `yaml:"connect" default:"2s" doc:"to connect, TLS included"`
 	FirstByte time.Duration `yaml:"first_byte" default:"120s" doc:"from the request's last byte to the answer's head: queueing and prefill in the engine"`
 	Stall     time.Duration `yaml:"stall" default:"60s" doc:"longest silence inside an answer; it renews with every byte"`
+}
+
+// Concurrency bounds the requests in flight at an upstream, all targets together.
+type Concurrency struct {
+	Max int `yaml:"max" doc:"requests in flight at most" example:"64"`
+}
+
+// Queue is where requests wait for a place.
+type Queue struct {
+	Depth    int            `yaml:"depth" default:"256" doc:"requests that wait at most; one more gets a 429 queue_full, or pushes out the last of a lower priority"`
+	MaxWait  time.Duration  `yaml:"max_wait" default:"30s" doc:"longest wait; then a 429 queue_timeout"`
+	Priority map[string]int `yaml:"priority" doc:"by tier; the larger goes first, a tier without one is 0" example:"{gold: 100, silver: 50, free: 10}"`
 }
 
 // TLS is how https targets are spoken to. The files are read again when they change.

