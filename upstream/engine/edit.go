@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 )
@@ -80,7 +81,9 @@ func (d *Document) RemoveField(name string) (Edit, bool) {
 // Apply appends body with edits to dst. Edits are sorted here by offset. Of two edits of the same place the later given
 // counts; an edit inside what another replaces is dropped.
 func Apply(dst, body []byte, edits []Edit) []byte {
-	slices.SortStableFunc(edits, func(a, b Edit) int { return int(int64(a.Off) - int64(b.Off)) })
+	slices.SortStableFunc(edits, func(a, b Edit) int { // what is put in at a place comes before what is taken out there
+		return cmp.Or(cmp.Compare(a.Off, b.Off), cmp.Compare(min(a.Len, 1), min(b.Len, 1)))
+	})
 	at, base := uint32(0), len(dst)
 	for i, e := range edits {
 		if e.Off < at || overruled(e, edits[i+1:]) {

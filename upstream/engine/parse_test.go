@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -123,4 +124,15 @@ func TestParseAccepts(t *testing.T) {
 	f(`{"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"Type":{"type":"x"},"type":{}}}}}]}`)
 	f(`{"":1,"\u0000":2}`)
 	f(strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat("}", 64))
+}
+
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`"k` + string(rune('a'+i%26)) + strconv.Itoa(i) + `":1`)
+	}
+	return b.String()
 }
