@@ -51,7 +51,7 @@ func (e *exchange) head() bool {
 	}
 	e.snapshot.Route(&e.Exchange)
 	if v := e.snapshot.Chain.Head(&e.Exchange); !v.Passed() {
-		return e.refuse(v)
+		return e.denied(v)
 	}
 	// Without authz nobody has asked whether the engine has such a route.
 	if e.Endpoint == nil {

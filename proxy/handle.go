@@ -85,12 +85,20 @@ func (e *exchange) judgeBody() bool {
 		}
 	}
 	if v := e.snapshot.Chain.Body(&e.Exchange); !v.Passed() {
-		return e.refuse(v)
+		return e.denied(v)
 	}
 	if e.Lease == nil {
 		return e.refuse(filters.Deny(filters.UpstreamUnavailable, "routes"))
 	}
 	return true
+}
+
+// denied answers a filter's refusal, unless it was the client's going that ended a wait.
+func (e *exchange) denied(v filters.Verdict) bool {
+	if e.cancel.Cancelled() {
+		return e.clientGone()
+	}
+	return e.refuse(v)
 }
 
 // leave ends the handler: a panic becomes a 500, and whatever is not streaming is finished.

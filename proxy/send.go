@@ -32,13 +32,13 @@ func (e *exchange) send() bool {
 }
 
 func (e *exchange) roundTrip() bool {
-	e.Target = e.Lease.Info().Target
 	e.relay.sentAt = time.Now()
 	resp, err := e.Lease.RoundTrip(&e.request, &e.cancel, e.Deadline)
+	e.Target, e.Retries = e.Lease.Info().Target, e.Lease.Retries()
 	if err != nil {
 		return e.upstreamFailed(err)
 	}
-	e.relay.resp, e.Retries = resp, resp.Retries
+	e.relay.resp = resp
 	e.Result = upstream.Success
 	if resp.Header.StatusCode() >= 500 {
 		e.Result = upstream.Failure
