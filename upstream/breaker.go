@@ -18,10 +18,11 @@ const maxOpenFactor = 16
 // open time of ten seconds and would close or re-open a half-open breaker out of turn. A neutral end, which gives a
 // probe's permit back without a verdict. And an open time that doubles as long as the probes fail.
 type breaker struct {
-	cfg  Breaker
-	name string // pool/target, for the log
-	log  telemetry.Logger
-	cb   circuitbreaker.CircuitBreaker[int]
+	cfg          Breaker
+	pool, target string
+	log          telemetry.Logger
+	cb           circuitbreaker.CircuitBreaker[int]
+	changes      map[circuitbreaker.State]*telemetry.Counter
 
 	gen     atomic.Uint64
 	closed  atomic.Bool  // mirrors cb's state, so that the common case takes no lock
@@ -35,11 +36,14 @@ type breaker struct {
 }
 
 // newBreaker returns nil for a breaker that is switched off; a nil breaker lets everything pass.
-func newBreaker(cfg Breaker, name string, log telemetry.Logger) *breaker {
+func newBreaker(cfg Breaker, pool, target string, env Env) *breaker {
 	if cfg.FailureRate <= 0 {
 		return nil
 	}
-	b := &breaker{cfg: cfg, name: name, log: log}
+	b := &breaker{cfg: cfg, pool: pool, target: target, log: env.Log, changes: map[circuitbreaker.State]*telemetry.Counter{}}
+	for state, name := range map[circuitbreaker.State]string{circuitbreaker.ClosedState: "closed", circuitbreaker.OpenState: "open", circuitbreaker.HalfOpenState: "half_open"} {
+		b.changes[state] = env.Metrics.Counter("blaze_breaker_changes_total", pool, target, name)
+	}
 	b.closed.Store(true)
 	b.cb = circuitbreaker.NewBuilder[int]().
 		WithFailureRateThreshold(float64(cfg.FailureRate), uint(max(cfg.MinRequests, 1)), max(cfg.Over, time.Second)).
@@ -57,16 +61,17 @@ func (b *breaker) changed(e circuitbreaker.StateChangedEvent) {
 	if b.rearming.Load() {
 		return
 	}
+	b.changes[e.NewState].Inc()
 	switch e.NewState {
 	case circuitbreaker.OpenState:
 		n := b.opened.Add(1)
 		stay := b.cfg.OpenFor * time.Duration(min(int64(1)<<min(n-1, 10), maxOpenFactor))
 		b.until.Store(time.Now().Add(stay).UnixNano())
-		b.log.Warn().Str("target", b.name).Str("cause", b.lastCause()).Dur("open_for", stay).Msg("breaker opened")
+		b.log.Warn().Str("upstream", b.pool).Str("target", b.target).Str("cause", b.lastCause()).Dur("open_for", stay).Msg("breaker opened")
 	case circuitbreaker.ClosedState:
 		b.opened.Store(0)
 		b.until.Store(0)
-		b.log.Info().Str("target", b.name).Msg("breaker closed")
+		b.log.Info().Str("upstream", b.pool).Str("target", b.target).Msg("breaker closed")
 	}
 }
 
@@ -164,6 +169,17 @@ func (b *breaker) state() string {
 		return "probe_due"
 	}
 	return "open"
+}
+
+// gauge is the state as blaze_breaker_state shows it.
+func (b *breaker) gauge() float64 {
+	switch b.state() {
+	case "half_open", "probe_due":
+		return 1
+	case "open":
+		return 2
+	}
+	return 0
 }
 
 func (b *breaker) lastCause() string {

@@ -26,7 +26,7 @@ type Lease struct {
 	resp    Response
 	began   time.Time // of the running attempt
 	verdict Outcome   // what the lease itself has seen of it
-	cause   string    // of a Failure
+	cause   cause     // of a Failure
 }
 
 // ticket is a breaker's permit until it is recorded.
@@ -67,23 +67,24 @@ func (l *Lease) Info() Info {
 func (l *Lease) take(t *target, p permit) {
 	l.target, l.ticket = t, ticket{breaker: t.breaker, permit: p, open: true}
 	l.tried = append(l.tried, t)
-	l.verdict, l.cause = Neutral, ""
+	l.verdict, l.cause = Neutral, unremarkable
 	t.inflight.Add(1)
 }
 
 // leave gives the target back, and returns what was learned: o, unless the lease has seen worse.
 func (l *Lease) leave(o Outcome) (Outcome, string) {
-	cause := "reported by the exchange"
 	if l.verdict != Neutral && o != Failure {
 		o = l.verdict
 	}
-	if l.cause != "" {
-		cause = l.cause
+	why := l.cause
+	if why == unremarkable && o == Failure {
+		why = reported
 	}
+	l.pool.outcomes[why].Inc()
 	l.target.inflight.Add(-1)
 	l.target.noted(o)
-	l.ticket.record(o, cause)
-	return o, cause
+	l.ticket.record(o, why.String())
+	return o, why.String()
 }
 
 // Release gives the permits and the place back and tells the breakers how it went; what the lease has seen itself (no
@@ -231,14 +232,4 @@ func (l *Lease) readAnswer(c *conn, r *Request) error {
 		}
 	}
 	return outside("it has too many interim answers")
-}
-
-// judge keeps what an attempt's error says about the target.
-func (l *Lease) judge(err error) {
-	for _, e := range [...]error{ErrConnect, ErrFirstByte, ErrStall, ErrCut, ErrProtocol} {
-		if errors.Is(err, e) {
-			l.verdict, l.cause = Failure, e.Error()
-			return
-		}
-	}
 }

@@ -13,19 +13,20 @@ import (
 
 // Pool is one named upstream. Immutable; what changes lives in its targets.
 type Pool struct {
-	name    string
-	engine  *engine.Engine
-	timeout Timeout
-	retry   *Retry  // nil: none but to another target when nothing was sent
-	budget  *budget // nil without retry
-	rewrite *rewrite
-	targets []*target
-	picker  picker
-	breaker *breaker // over all targets; nil when there is only one
-	gate    *gate
-	limit   int64  // places, fixed; 0 is no bound
-	queue   *Queue // nil: nobody waits
-	leases  sync.Pool
+	name     string
+	engine   *engine.Engine
+	timeout  Timeout
+	retry    *Retry  // nil: none but to another target when nothing was sent
+	budget   *budget // nil without retry
+	rewrite  *rewrite
+	targets  []*target
+	picker   picker
+	breaker  *breaker // over all targets; nil when there is only one
+	gate     *gate
+	limit    int64                      // places, fixed; 0 is no bound
+	queue    *Queue                     // nil: nobody waits
+	outcomes [causes]*telemetry.Counter // of attempts
+	leases   sync.Pool
 }
 
 // Name is the policy's name for the pool; Engine is what it speaks.
@@ -34,7 +35,7 @@ func (p *Pool) Engine() *engine.Engine { return p.engine }
 
 // newPool compiles one entry of the section; prev is the pool of that name that serves now, or nil.
 func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
-	p := &Pool{name: name, timeout: cfg.Timeout}
+	p := &Pool{name: name, timeout: cfg.Timeout, outcomes: countOutcomes(env.Metrics, name)}
 	if cfg.Engine == "" {
 		cfg.Engine = "openai"
 	}
@@ -85,6 +86,9 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 	return p, errors.Join(problems...)
 }
 
+// allTargets is what stands for a target where the pool as a whole is meant.
+const allTargets = "all"
+
 // inherit sets up the state that the pool as a whole has, taking it over from prev where there is one.
 func (p *Pool) inherit(cfg Config, prev *Pool, env Env) {
 	p.gate, p.queue = new(gate), cfg.Queue
@@ -92,7 +96,7 @@ func (p *Pool) inherit(cfg Config, prev *Pool, env Env) {
 		p.limit = int64(cfg.Concurrency.Max)
 	}
 	if len(p.targets) > 1 {
-		p.breaker = newBreaker(cfg.Breaker, p.name, env.Log)
+		p.breaker = newBreaker(cfg.Breaker, p.name, allTargets, env)
 	}
 	if prev == nil {
 		return

@@ -23,12 +23,13 @@ type Env struct {
 type Pools struct {
 	byName map[string]*Pool
 	names  []string
+	env    Env
 }
 
 // New compiles the upstreams section. Targets that did not change keep their connections, breaker and counts of prev,
 // which may be nil. Nothing is dialled and no goroutine started. Problems are joined *setting.Problem.
 func New(cfg map[string]Config, prev *Pools, env Env) (*Pools, error) {
-	ps := &Pools{byName: make(map[string]*Pool, len(cfg))}
+	ps := &Pools{byName: make(map[string]*Pool, len(cfg)), env: env}
 	var problems []error
 	for name, c := range cfg {
 		ps.names = append(ps.names, name)
@@ -54,8 +55,35 @@ func (ps *Pools) Pool(name string) *Pool {
 // Names lists the pools in name order.
 func (ps *Pools) Names() []string { return ps.names }
 
-// Run does the health checks until ctx ends; the owner calls it once for each set that becomes active.
-func (ps *Pools) Run(ctx context.Context) { <-ctx.Done() }
+// Run shows the pools' state as metrics and does what they need between requests (health checks) until ctx ends; the
+// owner calls it once for each set that becomes active, when the Run of the set before has returned.
+func (ps *Pools) Run(ctx context.Context) {
+	ps.gauges(true)
+	defer ps.gauges(false)
+	<-ctx.Done()
+}
+
+// gauges registers the gauges of every pool and target, or takes them out.
+func (ps *Pools) gauges(on bool) {
+	show := func(name string, f func() float64, labels ...string) {
+		if !on {
+			f = nil
+		}
+		ps.env.Metrics.Gauge(name, f, labels...)
+	}
+	for _, p := range ps.byName {
+		show("blaze_queue_depth", func() float64 { return float64(p.gate.waiting.Load()) }, p.name)
+		show("blaze_concurrency_limit", func() float64 { return float64(p.places()) }, p.name)
+		if p.breaker != nil {
+			show("blaze_breaker_state", p.breaker.gauge, p.name, allTargets)
+		}
+		for _, t := range p.targets {
+			show("blaze_upstream_inflight", func() float64 { return float64(t.inflight.Load()) }, p.name, t.url)
+			show("blaze_upstream_connections", func() float64 { return float64(t.open.Load()) }, p.name, t.url)
+			show("blaze_breaker_state", t.breaker.gauge, p.name, t.url)
+		}
+	}
+}
 
 // Close drops the idle connections of targets that are not in keep (the set that replaces ps; nil keeps none).
 func (ps *Pools) Close(keep *Pools) {

@@ -122,17 +122,6 @@ func (r *Response) dismiss() {
 	r.Close()
 }
 
-// answered judges the answer's head.
-func (l *Lease) answered(status int) {
-	slow := l.target.slowFirstByte()
-	switch {
-	case status == 500 || status == 502 || status == 503 || status == 504:
-		l.verdict, l.cause = Failure, "status "+statusText(status)
-	case slow > 0 && time.Since(l.began) > slow:
-		l.verdict, l.cause = Failure, "slow first byte"
-	}
-}
-
 // tunnel is a connection that speaks another protocol now.
 type tunnel struct {
 	net.Conn
@@ -146,9 +135,4 @@ func (t *tunnel) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return t.Conn.Read(p)
-}
-
-func statusText(code int) string {
-	const digits = "0123456789"
-	return string([]byte{digits[code/100%10], digits[code/10%10], digits[code%10]})
 }

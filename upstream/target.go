@@ -32,7 +32,7 @@ func newTarget(p *Pool, a address, weight int, secure *security, cfg Breaker, pr
 		t.breaker = old.breaker
 		return t
 	}
-	t.breaker = newBreaker(cfg, p.name+" "+a.url, env.Log)
+	t.breaker = newBreaker(cfg, p.name, a.url, env)
 	if old != nil {
 		t.breaker.inherit(old.breaker)
 	}
@@ -55,8 +55,6 @@ func (l *Lease) hasTried(t *target) bool { return slices.Contains(l.tried, t) }
 
 // noted keeps count of how the target does.
 func (t *target) noted(Outcome) {}
-
-func (t *target) slowFirstByte() time.Duration { return t.slow }
 
 type targetDetail struct {
 	URL         string `json:"url"`
