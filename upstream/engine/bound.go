@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+)
+
+// LimitTokens appends to edits what makes the body ask for at most n tokens of output: every bound above n, and every
+// one that is none (null, negative), becomes n, and where the body names no bound it gets one, since without it the
+// engines generate to the end of the context. What earlier edits ask for counts: the smallest bound stays. It reports
+// false when the body has no place for a bound that holds (sampling parameters for each prompt of a batch, some of them
+// without one, or a shape that generates nothing).
+func (d *Document) LimitTokens(edits []Edit, n int64) ([]Edit, bool) {
+	home, name := d.boundHome()
+	if name == "" {
+		return edits, false
+	}
+	text := strconv.AppendInt(nil, n, 10)
+	found := 0
+	for _, p := range d.Params {
+		if p.ID != ParamMaxTokens {
+			continue
+		}
+		found++
+		if got, ok := edited(edits, d.SetParam(p, nil), d.Raw(p)); !ok || got < 0 || got > n {
+			edits = append(edits, d.SetParam(p, text))
+		}
+	}
+	if home == "" {
+		if found == 0 {
+			edits = addBound(edits, d.SetField(name, text), n)
+		}
+		return edits, true
+	}
+	f, ok := d.Field(home)
+	switch {
+	case ok && f.Type == '[':
+		return edits, found >= d.elements(f)
+	case found > 0:
+		return edits, true
+	case ok && f.Type == '{':
+		return addBound(edits, d.SetIn(f, name, text), n), true
+	}
+	return addHome(edits, d, home, name, text, n), true
+}
+
+// addBound adds the member e unless an earlier edit adds it with a smaller bound.
+func addBound(edits []Edit, e Edit, n int64) []Edit {
+	if got, ok := edited(edits, e, nil); ok && got >= 0 && got <= n {
+		return edits
+	}
+	return append(edits, e)
+}
+
+// addHome gives the body the object home with the bound alone, unless an earlier edit gave it one with a smaller bound.
+func addHome(edits []Edit, d *Document, home, name string, text []byte, n int64) []Edit {
+	open := `{"` + name + `":`
+	e := d.SetField(home, append(append([]byte(open), text...), '}'))
+	for _, old := range edits {
+		inner, ok := bytes.CutPrefix(old.With, []byte(open))
+		if got, isNumber := ParseCount(bytes.TrimSuffix(inner, []byte{'}'})); ok && old.Off == e.Off && isNumber && got <= n {
+			return edits
+		}
+	}
+	return append(edits, e)
+}
+
+// edited is the number that stands at the place of e, raw when no edit has changed it.
+func edited(edits []Edit, e Edit, raw []byte) (int64, bool) {
+	for _, old := range slices.Backward(edits) {
+		if old.Off == e.Off && old.Len == e.Len && old.kind == e.kind && old.name == e.name {
+			raw = old.With
+			break
+		}
+	}
+	return ParseCount(bytes.Trim(raw, `"`))
+}
+
+// boundHome is where the shape has its bound on the output: the member, and the object that it is in.
+func (d *Document) boundHome() (home, name string) {
+	switch d.shape {
+	case Chat, ChatBatch, Completions, Messages, TritonGenerate, Opaque:
+		return "", "max_tokens"
+	case Responses:
+		return "", "max_output_tokens"
+	case OllamaGenerate, OllamaChat:
+		return "options", "num_predict"
+	case TGIGenerate:
+		return "parameters", "max_new_tokens"
+	case SGLangGenerate:
+		return "sampling_params", "max_new_tokens"
+	}
+	return "", ""
+}
+
+// elements counts the elements of the top-level array f.
+func (d *Document) elements(f Field) int {
+	w := walk{body: d.Body, off: -1}
+	n, at := 0, skipSpace(d.Body, int(f.ValOff)+1)
+	for d.Body[at] != ']' {
+		n++
+		at = skipSpace(d.Body, w.value(at))
+		if d.Body[at] == ',' {
+			at = skipSpace(d.Body, at+1)
+		}
+	}
+	return n
+}
