@@ -57,6 +57,9 @@ type compiler struct {
 }
 
 func (c *compiler) compile() *Snapshot {
+	if c.broken {
+		return nil
+	}
 	var p Policy
 	c.section("", c.tree, &p)
 	s := &Snapshot{Loaded: c.env.Now(), Sources: c.sources, Proxy: p.Proxy, Telemetry: p.Telemetry}
@@ -77,8 +80,8 @@ func (c *compiler) compile() *Snapshot {
 
 func (c *compiler) version(p *Policy) {
 	if _, ok := c.tree["version"]; !ok {
-		c.note("", &setting.Problem{Path: "version", Want: "version: 1", Got: "nothing"})
-	} else if p.Version != 1 {
+		c.note("", &setting.Problem{Path: "version", Want: "1", Got: "nothing"})
+	} else if p.Version != 1 && c.clean("version") {
 		c.note("", setting.Wrong("version", "1", p.Version))
 	}
 }
@@ -188,7 +191,7 @@ func (c *compiler) stage(st stage, section any, env filters.Env) (out filters.St
 	path := "filters." + st.name
 	out.Name = st.name
 	cfg := st.config()
-	if !c.section(path, section, &out.Shared, cfg) {
+	if !c.section(path, section, &out.Shared, cfg) || !c.clean(path) {
 		return out, false
 	}
 	f, err := st.build(cfg, c.before(st.name), env)

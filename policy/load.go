@@ -22,6 +22,7 @@ type document struct {
 	sources  []string
 	secrets  map[string]string // path → a value that no message may hold
 	problems []Problem
+	broken   bool // a file was not a policy at all
 	dirs     map[string]string // with includes: text of a scalar → the folder that it is relative to as a path
 }
 
@@ -53,7 +54,7 @@ func load(files []File, env Env) *document {
 			reader.Problems = append(reader.Problems, Problem{Pos: decode.Pos{File: f.Name}, Want: "YAML", Got: err.Error()})
 		}
 	}
-	d.tree, d.marks = k.Raw(), reader.Marks
+	d.tree, d.marks, d.broken = k.Raw(), reader.Marks, reader.Broken
 	d.problems = append(d.problems, reader.Problems...)
 	d.secrets = map[string]string{}
 	secrets("", d.tree, false, d.secrets)

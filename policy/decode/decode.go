@@ -38,6 +38,9 @@ func (d *decoder) wrong(path, want string, got any) {
 // fill decodes a map into structs that share its keys.
 func (d *decoder) fill(path string, tree any, structs ...reflect.Value) {
 	m, ok := tree.(map[string]any)
+	if s, isScalar := tree.(Scalar); isScalar && s.Kind == Unread {
+		return
+	}
 	if s, null := tree.(Scalar); !ok && tree != nil && !(null && s.Kind == Null) {
 		d.wrong(path, "a map", tree)
 		return
@@ -112,6 +115,7 @@ func (d *decoder) value(path string, v any, dst reflect.Value) {
 	t := dst.Type()
 	s, isScalar := v.(Scalar)
 	switch {
+	case isScalar && s.Kind == Unread:
 	case t == rawType:
 		dst.Set(reflect.ValueOf(Raw{Tree: v}))
 	case t.Kind() == reflect.Pointer:

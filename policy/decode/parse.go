@@ -28,6 +28,8 @@ type Reader struct {
 
 	Marks    Marks
 	Problems []Problem
+	// Broken: a file was not a policy at all, so what is missing says nothing.
+	Broken bool
 	// Includes counts the files that were included.
 	Includes int
 
@@ -37,13 +39,16 @@ type Reader struct {
 
 // File reads one file. The root must be a map, or nothing at all.
 func (r *Reader) File(name string, data []byte) map[string]any {
+	before := len(r.Problems)
 	root := r.document(name, data)
+	r.Broken = r.Broken || len(r.Problems) > before
 	if root == nil {
 		return map[string]any{}
 	}
 	v := r.node(root, name, "", 0)
 	m, ok := v.(map[string]any)
 	if !ok {
+		r.Broken = true
 		r.problem(name, root, "", "a map of sections", Describe(v))
 		return map[string]any{}
 	}
@@ -106,17 +111,17 @@ func (r *Reader) problem(file string, n *yaml.Node, path, want, got string) {
 	r.Problems = append(r.Problems, Problem{Pos: Pos{file, n.Line, n.Column}, Path: path, Want: want, Got: got})
 }
 
-// node turns one YAML node into a tree. Null stands for whatever could not be read; the problem is on record then.
+// node turns one YAML node into a tree. Unread stands for whatever could not be read; the problem is on record then.
 func (r *Reader) node(n *yaml.Node, file, path string, depth int) any {
 	if r.nodes++; r.nodes > maxNodes {
 		if r.nodes == maxNodes+1 {
 			r.problem(file, n, path, fmt.Sprintf("a policy of at most %d values, aliases written out", maxNodes), "more")
 		}
-		return Scalar{Kind: Null}
+		return Scalar{Kind: Unread}
 	}
 	if depth > maxDepth {
 		r.problem(file, n, path, fmt.Sprintf("at most %d levels", maxDepth), "more")
-		return Scalar{Kind: Null}
+		return Scalar{Kind: Unread}
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
@@ -129,7 +134,7 @@ func (r *Reader) node(n *yaml.Node, file, path string, depth int) any {
 		return r.scalar(n, file, path)
 	}
 	r.problem(file, n, path, "a value", "something that is not YAML data")
-	return Scalar{Kind: Null}
+	return Scalar{Kind: Unread}
 }
 
 func (r *Reader) mapping(n *yaml.Node, file, path string, depth int) any {
@@ -265,7 +270,7 @@ func (r *Reader) scalar(n *yaml.Node, file, path string) any {
 		s.Kind = Null
 	default:
 		r.problem(file, n, path, "plain YAML without tags of its own", n.Tag)
-		return Scalar{Kind: Null}
+		return Scalar{Kind: Unread}
 	}
 	if s.Kind != String || r.Expand == nil || !strings.Contains(s.Text, "${") {
 		return s
@@ -273,7 +278,7 @@ func (r *Reader) scalar(n *yaml.Node, file, path string) any {
 	out, replaced, err := r.Expand(s.Text, file)
 	if err != nil {
 		r.problem(file, n, path, "a value that can be filled in", err.Error())
-		return Scalar{Text: s.Text, Kind: Replaced, Source: s.Text}
+		return Scalar{Kind: Unread}
 	}
 	if replaced {
 		mark := r.Marks[path]

@@ -23,6 +23,7 @@ const (
 	Bool
 	Null
 	Replaced
+	Unread // could not be read; the problem is on record, and no second one is made of it
 )
 
 // Scalar is one value as written, before anything is made of it.
