@@ -136,6 +136,7 @@ func (a *Admin) guarded() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /health/detailed":     a.healthDetailed,
 		"GET /security/status":     a.securityStatus,
+		"GET /alerts":              a.alertList,
 		"GET /errors/summary":      a.errorsSummary,
 		"GET /metrics/history":     a.metricsHistory,
 		"GET /requests":            a.recentRequests,

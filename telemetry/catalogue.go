@@ -114,6 +114,8 @@ func Catalogue() []Metric {
 
 		// Telemetry itself.
 		counter("blaze_log_dropped_total", "lines", "Log lines lost because their destination was slow or full.", "log"),
+		counter("blaze_alert_notifications_total", "messages", "Messages to alert webhooks, by result: sent, failed, dropped.", "result"),
+		gauge("blaze_alerts_firing", "alerts", "Alerts that fire now."),
 		gauge("blaze_build_info", "info", "Always 1; the version is its label.", "version"),
 		gauge("blaze_uptime_seconds", "seconds", "Since the process started."),
 	}

@@ -13,6 +13,10 @@ type Config struct {
 	AccessLog AccessLog `yaml:"access_log" doc:"one JSON line per exchange"`
 	Audit     *Audit    `yaml:"audit" doc:"security events in a file with a hash chain; off when absent"`
 	History   History   `yaml:"history" doc:"the recent past of every metric, in memory"`
+
+	Alerts        []AlertRule `yaml:"alerts" doc:"conditions over metrics that somebody should know of"`
+	AlertPresets  bool        `yaml:"alert_presets" doc:"watch errors, overhead, queue, CPU, memory, disk, lost log lines and refused policies too" default:"true"`
+	AlertWebhooks []string    `yaml:"alert_webhooks" doc:"where alerts are sent: Slack incoming webhooks, or Alertmanager's API v2" example:"[http://127.0.0.1:9093/api/v2/alerts]"`
 }
 
 // History says how much of the past is kept.
@@ -74,5 +78,6 @@ func (c *Config) Validate() error {
 			errs = append(errs, setting.Wrong("audit.path", "a file name", ""))
 		}
 	}
-	return errors.Join(errs...)
+	_, err := c.alertRules()
+	return errors.Join(append(errs, err, c.validateWebhooks())...)
 }

@@ -12,6 +12,7 @@ func (t *Telemetry) Configure(c Config) {
 	t.configureAccess(c.AccessLog)
 	t.audit.configure(t, c.Audit)
 	t.configureHistory(c.History)
+	t.configureAlerts(&c)
 }
 
 // configureAccess moves the exchanges' lines to a file of their own, or back into the process's log. Caller holds mu.

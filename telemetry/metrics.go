@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -75,10 +76,14 @@ func (m *Metrics) all() []*family {
 	return m.order
 }
 
-func (m *Metrics) family(name string, kind Kind, labels []string) *family {
+func (m *Metrics) find(name string) *family {
 	m.mu.RLock()
-	f := m.families[name]
-	m.mu.RUnlock()
+	defer m.mu.RUnlock()
+	return m.families[name]
+}
+
+func (m *Metrics) family(name string, kind Kind, labels []string) *family {
+	f := m.find(name)
 	switch {
 	case f == nil:
 		panic("BUG: metric " + name + " is not in telemetry.Catalogue")
@@ -188,6 +193,16 @@ func (f *family) boundLocked(values []string) ([]string, string) {
 		others[i] = other
 	}
 	return others, renderLabels(f.Labels, others)
+}
+
+// matches reports whether a series has the labels that are wanted.
+func (f *family) matches(s *series, want map[string]string) bool {
+	for name, v := range want {
+		if i := slices.Index(f.Labels, name); i < 0 || s.values[i] != v {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *family) all() []*series {

@@ -81,6 +81,7 @@ func (t *Telemetry) runHistory(ctx context.Context) {
 	saved := time.Now()
 	every(ctx, history.Step, func(now time.Time) {
 		t.observe(now)
+		t.evaluate(now)
 		if now.Sub(saved) >= saveEvery {
 			saved = now
 			t.saveHistory()

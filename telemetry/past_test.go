@@ -138,3 +138,12 @@ func TestHistorySurvivesARestart(t *testing.T) {
 		}
 	})
 }
+
+// runReal runs tel outside a bubble and returns what ends it.
+func runReal(t *testing.T, tel *telemetry.Telemetry) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); tel.Run(ctx) }()
+	return func() { cancel(); <-done }
+}

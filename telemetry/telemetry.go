@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"blaze/telemetry/alert"
 	"blaze/telemetry/history"
 	"blaze/telemetry/sink"
 	"blaze/telemetry/system"
@@ -47,6 +49,13 @@ type Telemetry struct {
 	mu         sync.Mutex
 	accessFile *logFile // guarded by mu; nil when the lines are in the process's log
 	pastPath   string   // guarded by mu; where the history is kept; empty is nowhere
+
+	alerts       *alert.Engine
+	webhooks     atomic.Pointer[[]*alert.Webhook]
+	webhookURLs  []string  // guarded by mu
+	webhookStops []func()  // guarded by mu
+	resent       time.Time // the history's goroutine only
+	instance     string    // how messages call this Blaze
 }
 
 // New makes a Telemetry; Run must be called for its log to be written.
@@ -60,6 +69,13 @@ func New(o Options) *Telemetry {
 	m := NewMetrics()
 	t := &Telemetry{Metrics: m, version: o.Version, now: o.Now, began: o.Now(), counts: newCounts(m), past: history.New(0)}
 	t.errors.classes.max = errorClasses
+	t.instance, _ = os.Hostname()
+	v := valuer{metrics: map[string]Metric{}, live: m, past: t.past, now: o.Now}
+	for _, d := range Catalogue() {
+		v.metrics[d.Name] = d
+	}
+	t.alerts = alert.NewEngine(v)
+	m.Gauge("blaze_alerts_firing", func() float64 { firing, _, _ := t.alerts.Alerts(); return float64(len(firing)) })
 	if o.LogFormat == "console" {
 		o.Output = newConsole(o.Output)
 	}

@@ -233,7 +233,7 @@ func reducer(q *Query, s *series) (reduce, error) {
 		q.Func = [...]string{"rate", "value", "p95"}[s.kind]
 	}
 	var f func(v []float64, step time.Duration) float64
-	quantile, isQuantile := parseQuantile(q.Func)
+	quantile, isQuantile := ParseQuantile(q.Func)
 	switch {
 	case s.kind == Gauge && q.Func == "value":
 		f = func(v []float64, _ time.Duration) float64 { return v[0] }
@@ -267,8 +267,8 @@ func count(v []float64, k Kind) float64 {
 	return sum
 }
 
-// parseQuantile reads p50, p99, p99.9.
-func parseQuantile(s string) (float64, bool) {
+// ParseQuantile reads p50, p99, p99.9.
+func ParseQuantile(s string) (float64, bool) {
 	digits, ok := strings.CutPrefix(s, "p")
 	q, err := strconv.ParseFloat(digits, 64)
 	return q / 100, ok && err == nil && q > 0 && q < 100
@@ -316,4 +316,26 @@ func (s *Store) Names() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Over is q's function over the last window up to now, all series as one; NaN when there is nothing.
+func (s *Store) Over(q Query, now time.Time, window time.Duration) float64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	q.Total = true
+	groups, sample, err := s.groupsLocked(q)
+	if err != nil {
+		return math.NaN()
+	}
+	f, err := reducer(&q, sample)
+	if err != nil {
+		return math.NaN()
+	}
+	fine, unit := window <= fineKeep, fineStep
+	if !fine {
+		unit = coarseStep
+	}
+	window = max(window.Truncate(unit), unit)
+	begin := now.Truncate(unit).Add(unit - window)
+	return f(groups[0].sum(begin, window, fine), window)
 }
