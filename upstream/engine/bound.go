@@ -8,11 +8,15 @@ import (
 
 // LimitTokens appends to edits what makes the body ask for at most n tokens of output: every bound above n, and every
 // one that is none (null, negative), becomes n, and where the body names no bound it gets one, since without it the
-// engines generate to the end of the context. What earlier edits ask for counts: the smallest bound stays. It reports
+// engines generate to the end of the context. r is the route, which knows what its engine calls the bound; nil will do.
+// What earlier edits ask for counts: the smallest bound stays. It reports
 // false when the body has no place for a bound that holds (sampling parameters for each prompt of a batch, some of them
 // without one, or a shape that generates nothing).
-func (d *Document) LimitTokens(edits []Edit, n int64) ([]Edit, bool) {
+func (d *Document) LimitTokens(r *Route, edits []Edit, n int64) ([]Edit, bool) {
 	home, name := d.boundHome()
+	if r != nil && r.Shape == Chat && r.engine.Name == "openai" {
+		name = "max_completion_tokens" // its reasoning models refuse the older name
+	}
 	if name == "" {
 		return edits, false
 	}

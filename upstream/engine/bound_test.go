@@ -9,7 +9,7 @@ func TestLimitTokens(t *testing.T) {
 		var edits []Edit
 		ok := true
 		for _, n := range limits {
-			edits, ok = d.LimitTokens(edits, n)
+			edits, ok = d.LimitTokens(nil, edits, n)
 		}
 		if got := string(Apply(nil, d.Body, edits)); got != want || ok != wantOK {
 			t.Errorf("%v %s:\nwant %s, %v\ngot  %s, %v", shape, body, want, wantOK, got, ok)
@@ -37,4 +37,10 @@ func TestLimitTokens(t *testing.T) {
 	f(SGLangGenerate, `{"sampling_params":[{"max_new_tokens":9},{"max_new_tokens":3}]}`, `{"sampling_params":[{"max_new_tokens":5},{"max_new_tokens":3}]}`, true, 5)
 	f(SGLangGenerate, `{"sampling_params":[{"max_new_tokens":9},{}]}`, `{"sampling_params":[{"max_new_tokens":5},{}]}`, false, 5)
 	f(Embeddings, `{"input":"x"}`, `{"input":"x"}`, false, 5)
+	e, _ := Lookup("openai")
+	d := parsed(t, Chat, `{}`)
+	edits, _ := d.LimitTokens(&e.Routes[0], nil, 5)
+	if got := string(Apply(nil, d.Body, edits)); got != `{"max_completion_tokens":5}` {
+		t.Errorf("openai: got %s", got)
+	}
 }

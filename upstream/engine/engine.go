@@ -54,6 +54,7 @@ type Route struct {
 	// Streams says that the answer may be an event stream or a stream of JSON lines.
 	Streams bool
 
+	engine             *Engine
 	modelFrom, modelTo int // the segments of Path that name a model; -1 when none does
 }
 

@@ -14,6 +14,9 @@ var engines = []*Engine{
 }
 
 func build(e Engine) *Engine {
+	for i := range e.Routes {
+		e.Routes[i].engine = &e
+	}
 	if e.Name == "none" {
 		e.any = &e.Routes[0]
 		e.any.modelFrom, e.any.modelTo = -1, -1

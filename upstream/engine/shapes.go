@@ -70,6 +70,7 @@ func sampling() map[string]*spec {
 		"structured_outputs":  structuredOutputs(),
 		"priority":            param(ParamPriority),
 		"cache_salt":          param(ParamCacheSalt),
+		"extra_key":           param(ParamCacheSalt), // SGLang's older name
 		"lora_path":           kind(File).each(kind(File)).as(ParamLoRA),
 		"chat_template":       param(ParamChatTemplate),
 		"kv_transfer_params":  param(ParamInternal),
@@ -88,7 +89,7 @@ func sampling() map[string]*spec {
 		include_stop_str_in_output no_stop_trim truncate_prompt_tokens truncation_side allowed_token_ids add_special_tokens
 		return_tokens_as_token_ids return_token_ids return_hidden_states return_routed_experts request_id rid session_params
 		custom_logit_processor custom_params guided_decoding_backend guided_whitespace_pattern logits_processors vllm_xargs
-		stop_regex stream_interval extra_key repetition_detection prompt_is_token_ids bypass_prefix_cache skip_reading_prefix_cache
+		stop_regex stream_interval repetition_detection prompt_is_token_ids bypass_prefix_cache skip_reading_prefix_cache
 		thinking_token_budget min_new_tokens no_repeat_ngram_size extra_body return_meta_info return_cached_tokens_details`))
 }
 

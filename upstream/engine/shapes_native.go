@@ -86,13 +86,13 @@ func sglangFields() map[string]*spec {
 		"image_data": mediaSpec(), "video_data": mediaSpec(), "audio_data": mediaSpec(),
 		"sampling_params": sglangSampling().each(sglangSampling()),
 		"lora_path":       kind(File).each(kind(File)).as(ParamLoRA), "lora_id": kind(File).each(kind(File)).as(ParamLoRA),
-		"priority": param(ParamPriority), "cache_salt": param(ParamCacheSalt), "top_logprobs_num": param(ParamLogprobs),
-		"logprob_start_len": param(ParamPromptLogprobs), "token_ids_logprob": param(ParamLogprobs),
+		"priority": param(ParamPriority), "cache_salt": param(ParamCacheSalt), "extra_key": param(ParamCacheSalt),
+		"top_logprobs_num":       param(ParamLogprobs),
 		"custom_logit_processor": param(ParamInternal), "kv_transfer_params": param(ParamInternal), "bootstrap_host": param(ParamInternal),
 		"bootstrap_port": param(ParamInternal), "bootstrap_room": param(ParamInternal), "features": unknown,
 		"tools": toolsSpec(), "tool_call_parser": unknown, "reasoning_parser": unknown,
 	}, plains(`rid return_logprob return_text_in_logprobs return_hidden_states return_bytes return_routed_experts log_metrics
-		modalities session_params data_parallel_rank routed_dp_rank background conversation_id extra_key dimensions no_logs
+		modalities session_params data_parallel_rank routed_dp_rank background conversation_id dimensions logprob_start_len token_ids_logprob no_logs
 		is_cross_encoder_request require_reasoning custom_labels return_entropy session_id`))
 }
 
@@ -115,7 +115,7 @@ func tritonInfer() *spec {
 		"name": kind(Tool), "datatype": unknown, "shape": unknown, "data": freeText, "parameters": plain(),
 	})
 	return obj(map[string]*spec{
-		"id": kind(File), "parameters": plain(), "inputs": list(input).as(ParamBatch),
+		"id": kind(File), "parameters": obj(map[string]*spec{"priority": param(ParamPriority)}), "inputs": list(input).as(ParamBatch),
 		"outputs": list(obj(map[string]*spec{"name": kind(Tool), "parameters": plain()})),
 	})
 }
