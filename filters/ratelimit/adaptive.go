@@ -6,18 +6,24 @@ import (
 	"sync/atomic"
 )
 
-// Adaptive: a token bucket whose limit follows the upstream. Once an interval the controller compares the 90th percentile
-// of the time to the first byte, and the share of failures, with their targets. Over target it lowers the limit by the
-// root of the excess; under 80 % of the target, and only where the limit is what holds requests back, it raises it by a
-// twentieth; in between it holds still. An answer to a request that began before the last change says nothing about that
-// change and is not counted: it is what would make the limit swing.
+// Adaptive: a token bucket whose limit follows the upstream. Once an interval the controller takes the pressure, the worse
+// of the 90th percentile of the time to the first byte and the share of failures, each as a multiple of its target, and
+// moves the limit by the logarithm of the pressure and by how that has changed since the step before: a
+// proportional-integral controller. The part that goes by the change is what keeps it from swinging: a backlog that is
+// already melting does not lower the limit further, and one that is growing is answered before the target is missed.
+// Gains go by the target's latency, since that is how late the controller sees what it did.
 
 const (
 	adaptInterval = 1_000_000 // µs between two steps
 	adaptSamples  = 10        // answers that a step needs
-	restBelow     = 0.8       // share of the target under which there is room
-	raiseBy       = 0.05
-	lowerAtMost   = 0.7
+	aim           = 0.9       // share of the target that is steered for
+	gainLower     = 0.08      // a step's change for each e-fold of pressure over the aim
+	gainRaise     = 0.04      // and under it
+	gainChange    = 0.30      // and for each e-fold that the pressure changed
+	lowerAtMost   = 0.30
+	raiseAtMost   = 0.05
+	minPressure   = 0.05
+	maxPressure   = 50
 	latencyBins   = 128 // four for each doubling, from 1 µs
 )
 
@@ -36,12 +42,15 @@ type controller struct {
 	timed   int64               // guarded by mu; samples with a latency
 	failed  int64               // guarded by mu
 	since   int64               // guarded by mu; µs, the last step
-	changed int64               // guarded by mu; µs, the last change
+	exact   float64             // guarded by mu; current before rounding
+	before  float64             // guarded by mu; log pressure at the last step; NaN before the first
 }
 
 func newController(start, lowest, highest int64, latency, errors float64) *controller {
 	c := &controller{min: lowest, max: highest, latency: latency, errors: errors}
-	c.current.Store(min(max(start, lowest), highest))
+	start = min(max(start, lowest), highest)
+	c.current.Store(start)
+	c.exact, c.before = float64(start), math.NaN()
 	return c
 }
 
@@ -49,12 +58,9 @@ func newController(start, lowest, highest int64, latency, errors float64) *contr
 func (c *controller) limit() int64 { return c.current.Load() }
 
 // observe counts one answer of the upstream; latency 0 means that there was none to be timed.
-func (c *controller) observe(latency int64, failed bool, began, now int64) {
+func (c *controller) observe(latency int64, failed bool, now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if began < c.changed {
-		return
-	}
 	c.samples++
 	if failed {
 		c.failed++
@@ -73,21 +79,24 @@ func (c *controller) observe(latency int64, failed bool, began, now int64) {
 
 // step moves the limit once. The caller holds mu.
 func (c *controller) step(now int64) {
-	old, next := c.current.Load(), 0.0
-	switch p := c.pressure(); {
-	case p > 1:
-		next = float64(old) * max(1/math.Sqrt(p), lowerAtMost)
-		next = math.Floor(next)
-	case p < restBelow && c.pressed.Load():
-		next = float64(old) + max(1, math.Floor(float64(old)*raiseBy))
-	default:
-		next = float64(old)
+	p := math.Log(min(max(c.pressure(), minPressure), maxPressure))
+	over := p - math.Log(aim)
+	move := -gainRaise * over
+	if over > 0 {
+		move = -gainLower * over
 	}
-	now64 := min(max(int64(next), c.min), c.max)
-	if now64 != old {
-		c.current.Store(now64)
-		c.changed = now
+	if !math.IsNaN(c.before) {
+		move -= gainChange * (p - c.before)
 	}
+	if c.latency > 0 {
+		move *= min(c.latency/1e6, 1)
+	}
+	move = min(max(move, -lowerAtMost), raiseAtMost)
+	if move < 0 || c.pressed.Load() { // a limit that holds nobody back has not been tried
+		c.exact = min(max(c.exact*(1+move), float64(c.min)), float64(c.max))
+		c.current.Store(int64(c.exact))
+	}
+	c.before = p
 	c.pressed.Store(false)
 	c.bins, c.samples, c.timed, c.failed, c.since = [latencyBins]uint32{}, 0, 0, 0, now
 }

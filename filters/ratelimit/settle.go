@@ -44,5 +44,5 @@ func (f *Filter) observe(l *limit, x *filters.Exchange, now int64) {
 		latency = max((x.FirstByte - x.Waited).Microseconds(), 1)
 	}
 	failed := x.Status >= 500 || x.Status == 429
-	l.ledger.live().rule.control.observe(latency, failed, f.clock.at(x.Began), now)
+	l.ledger.live().rule.control.observe(latency, failed, now)
 }

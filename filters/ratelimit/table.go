@@ -19,7 +19,7 @@ type table struct {
 const (
 	shardBits   = 6
 	shardCount  = 1 << shardBits
-	coarseCount = 16        // coarse accounts in one shard
+	coarseCount = 64        // coarse accounts in one shard
 	firstSize   = 8         // of a shard's slots
 	fullSweep   = 1_000_000 // µs between two sweeps of a whole shard that is full
 )
