@@ -13,6 +13,7 @@ type Config struct {
 	Targets     []Target     `yaml:"targets" doc:"the model servers" example:"[{url: \"http://127.0.0.1:8080\"}]"`
 	Balance     Balance      `yaml:"balance" default:"least_inflight" doc:"how a target is chosen: least_inflight (the less busy of two picked at random), round_robin (by weight), prefix (same tenant and conversation, same target, so that its KV cache is used again)"`
 	Timeout     Timeout      `yaml:"timeout" doc:"how long a target may keep an exchange waiting"`
+	Health      *Health      `yaml:"health" doc:"active checks of the targets; absent: only the breaker takes one out"`
 	Concurrency *Concurrency `yaml:"concurrency" doc:"how many requests the targets together work on at once; absent: any number"`
 	Queue       *Queue       `yaml:"queue" doc:"where requests over the concurrency limit wait; absent: they are refused"`
 	Headers     *Headers     `yaml:"headers" doc:"fields to set or take out in every request to this upstream"`

@@ -25,6 +25,7 @@ type endpoint struct {
 	inflight atomic.Int64
 	open     atomic.Int64 // connections, idle ones too
 	reused   atomic.Int64
+	health   health
 
 	mu      sync.Mutex
 	idle    []*conn // guarded by mu; the most recently used last

@@ -49,6 +49,7 @@ func TestQueueOrder(t *testing.T) {
 		}
 		first.Release(Success)
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if want := []string{"gold1", "gold4", "silver3", "free0", "free5", "2"}; !slices.Equal(order, want) {
 			t.Errorf("order %v, want %v", order, want)
 		}
@@ -86,6 +87,7 @@ func TestQueueRefuses(t *testing.T) {
 		synctest.Wait()
 		ask("its deadline", Want{Tier: "gold", Deadline: time.Now().Add(3 * time.Second)})
 		time.Sleep(40 * time.Second)
+		synctest.Wait()
 		want := map[string]string{
 			"gone":         "cancelled after 1s",
 			"pushed out":   "upstream queue full after 0s",

@@ -39,6 +39,12 @@ func serve(t testing.TB, f func(b *backend, c net.Conn)) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b := serveOn(ln, f)
+	t.Cleanup(b.stop)
+	return b
+}
+
+func serveOn(ln net.Listener, f func(b *backend, c net.Conn)) *backend {
 	b := &backend{ln: ln, live: map[net.Conn]bool{}}
 	b.wg.Go(func() {
 		for {
@@ -61,7 +67,6 @@ func serve(t testing.TB, f func(b *backend, c net.Conn)) *backend {
 			})
 		}
 	})
-	t.Cleanup(b.stop)
 	return b
 }
 

@@ -82,9 +82,19 @@ func (l *Lease) leave(o Outcome) (Outcome, string) {
 	}
 	l.pool.outcomes[why].Inc()
 	l.target.inflight.Add(-1)
-	l.target.noted(o)
+	l.note(why)
 	l.ticket.record(o, why.String())
 	return o, why.String()
+}
+
+// note lets the target's health know of an attempt: only whether a connection came about counts. What an engine answers
+// is the breaker's business.
+func (l *Lease) note(why cause) {
+	if why == noConnection {
+		l.pool.fail(l.target, why.String(), true)
+	} else if l.resp.framing.status > 0 && l.target.health.refused.Load() > 0 {
+		l.target.health.refused.Store(0)
+	}
 }
 
 // Release gives the permits and the place back and tells the breakers how it went; what the lease has seen itself (no

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -13,20 +14,23 @@ import (
 
 // Pool is one named upstream. Immutable; what changes lives in its targets.
 type Pool struct {
-	name     string
-	engine   *engine.Engine
-	timeout  Timeout
-	retry    *Retry  // nil: none but to another target when nothing was sent
-	budget   *budget // nil without retry
-	rewrite  *rewrite
-	targets  []*target
-	picker   picker
-	breaker  *breaker // over all targets; nil when there is only one
-	gate     *gate
-	limit    int64                      // places, fixed; 0 is no bound
-	queue    *Queue                     // nil: nobody waits
-	outcomes [causes]*telemetry.Counter // of attempts
-	leases   sync.Pool
+	name       string
+	engine     *engine.Engine
+	timeout    Timeout
+	retry      *Retry  // nil: none but to another target when nothing was sent
+	budget     *budget // nil without retry
+	rewrite    *rewrite
+	targets    []*target
+	picker     picker
+	breaker    *breaker // over all targets; nil when there is only one
+	gate       *gate
+	health     *Health // nil: every target is taken to be well
+	healthPath string
+	log        telemetry.Logger
+	limit      int64                      // places, fixed; 0 is no bound
+	queue      *Queue                     // nil: nobody waits
+	outcomes   [causes]*telemetry.Counter // of attempts
+	leases     sync.Pool
 }
 
 // Name is the policy's name for the pool; Engine is what it speaks.
@@ -35,7 +39,7 @@ func (p *Pool) Engine() *engine.Engine { return p.engine }
 
 // newPool compiles one entry of the section; prev is the pool of that name that serves now, or nil.
 func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
-	p := &Pool{name: name, timeout: cfg.Timeout, outcomes: countOutcomes(env.Metrics, name)}
+	p := &Pool{name: name, timeout: cfg.Timeout, log: env.Log, outcomes: countOutcomes(env.Metrics, name)}
 	if cfg.Engine == "" {
 		cfg.Engine = "openai"
 	}
@@ -49,6 +53,10 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		})
 	}
 	p.engine = e
+	if p.health = cfg.Health; p.health != nil && e != nil {
+		p.healthPath = cmp.Or(cfg.Health.Path, e.HealthPath)
+		problems = append(problems, checkHealth(cfg.Health, e.HealthPath))
+	}
 	problems = append(problems, checkTimeout(cfg.Timeout), checkRetry(cfg.Retry), checkBreaker(cfg.Breaker),
 		checkPlaces(cfg.Concurrency, cfg.Queue))
 	if p.retry = cfg.Retry; p.retry != nil {
@@ -226,13 +234,32 @@ func (l *Lease) avoid(urls []string) {
 	}
 }
 
-// choose finds a target that is not tried yet and takes a permit for it. If there is none, wait is when one may be had.
+// choose finds a target that is not tried yet, is well, and gives a permit. If there is none, wait is when a breaker may
+// give one.
 func (l *Lease) choose() (t *target, p permit, wait time.Duration, ok bool) {
 	pool := l.pool
-	first, n := pool.picker.pick(l.want), len(pool.targets)
+	first := pool.picker.pick(l.want)
+	for _, lastResort := range [...]bool{false, true} {
+		if t, p, wait, ok = l.chooseFrom(first, lastResort); ok {
+			return t, p, 0, true
+		}
+		if pool.health == nil {
+			break // the second round only asks targets that start slowly
+		}
+	}
+	if l.want.Force && len(pool.targets) > 0 {
+		return pool.targets[first], permit{gen: staleGen}, 0, true
+	}
+	return nil, permit{}, wait, false
+}
+
+// chooseFrom walks the targets from the picker's on.
+func (l *Lease) chooseFrom(first int, lastResort bool) (t *target, p permit, wait time.Duration, ok bool) {
+	pool := l.pool
+	n := len(pool.targets)
 	for i := range n {
 		t = pool.targets[(first+i)%n]
-		if l.hasTried(t) {
+		if l.hasTried(t) || !t.usable(pool.health, lastResort) {
 			continue
 		}
 		p, w, ok := t.breaker.tryAcquire()
@@ -242,9 +269,6 @@ func (l *Lease) choose() (t *target, p permit, wait time.Duration, ok bool) {
 		if w > 0 && (wait == 0 || w < wait) {
 			wait = w
 		}
-	}
-	if l.want.Force && n > 0 {
-		return pool.targets[first], permit{gen: staleGen}, 0, true
 	}
 	return nil, permit{}, wait, false
 }
@@ -256,7 +280,7 @@ func (p *Pool) check() telemetry.Check {
 	up := 0
 	for _, t := range p.targets {
 		d := t.detail()
-		if d.Breaker != "open" {
+		if d.Breaker != "open" && d.Healthy {
 			up++
 		}
 		detail = append(detail, d)

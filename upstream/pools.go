@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"blaze/telemetry"
@@ -60,7 +61,12 @@ func (ps *Pools) Names() []string { return ps.names }
 func (ps *Pools) Run(ctx context.Context) {
 	ps.gauges(true)
 	defer ps.gauges(false)
+	var wg sync.WaitGroup
+	for _, p := range ps.byName {
+		wg.Go(func() { p.checkTargets(ctx) })
+	}
 	<-ctx.Done()
+	wg.Wait()
 }
 
 // gauges registers the gauges of every pool and target, or takes them out.
@@ -79,6 +85,7 @@ func (ps *Pools) gauges(on bool) {
 		}
 		for _, t := range p.targets {
 			show("blaze_upstream_inflight", func() float64 { return float64(t.inflight.Load()) }, p.name, t.url)
+			show("blaze_upstream_healthy", t.healthGauge, p.name, t.url)
 			show("blaze_upstream_connections", func() float64 { return float64(t.open.Load()) }, p.name, t.url)
 			show("blaze_breaker_state", t.breaker.gauge, p.name, t.url)
 		}

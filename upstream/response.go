@@ -33,7 +33,7 @@ type Response struct {
 var errClosed = errors.New("upstream response closed")
 
 func (r *Response) reset(l *Lease) {
-	r.Size, r.Retries = 0, 0
+	r.Size, r.Retries, r.framing.status = 0, 0, 0
 	r.lease, r.conn, r.err, r.tunnel = l, nil, nil, nil
 	r.body = body{}
 }

@@ -53,11 +53,10 @@ func (p *Pool) find(url string) *target {
 
 func (l *Lease) hasTried(t *target) bool { return slices.Contains(l.tried, t) }
 
-// noted keeps count of how the target does.
-func (t *target) noted(Outcome) {}
-
 type targetDetail struct {
 	URL         string `json:"url"`
+	Healthy     bool   `json:"healthy"`
+	LastFailure string `json:"last_failure,omitempty"`
 	Breaker     string `json:"breaker"`
 	Cause       string `json:"cause,omitempty"`
 	NextProbe   string `json:"next_probe,omitempty"`
@@ -66,7 +65,10 @@ type targetDetail struct {
 }
 
 func (t *target) detail() targetDetail {
-	d := targetDetail{URL: t.url, Breaker: t.breaker.state(), Inflight: t.inflight.Load(), Connections: t.open.Load()}
+	d := targetDetail{URL: t.url, Healthy: !t.health.down.Load(), Breaker: t.breaker.state(), Inflight: t.inflight.Load(), Connections: t.open.Load()}
+	if why := t.health.lastFail.Load(); why != nil && !d.Healthy {
+		d.LastFailure = *why
+	}
 	if t.breaker != nil && d.Breaker != "closed" {
 		d.Cause = t.breaker.lastCause()
 		if until := t.breaker.until.Load(); until > 0 {
