@@ -22,7 +22,7 @@ type document struct {
 	sources  []string
 	secrets  map[string]string // path → a value that no message may hold
 	problems []Problem
-	broken   bool // a file was not a policy at all
+	broken   bool              // a file was not a policy at all
 	dirs     map[string]string // with includes: text of a scalar → the folder that it is relative to as a path
 }
 

@@ -87,7 +87,7 @@ func (r *route) takesModel(x *filters.Exchange) bool {
 		return true
 	}
 	if !x.HasDocument {
-		return len(x.Body) == 0 // the head: not known yet
+		return len(x.Body) == 0 && x.Large == nil // the head: not known yet
 	}
 	m := x.Document.Model
 	return len(m) > 0 && setting.MatchAny(r.models, unsafe.String(unsafe.SliceData(m), len(m)))

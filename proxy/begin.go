@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"net"
 	"net/netip"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"blaze/filters"
-	"blaze/filters/access"
 )
 
 // begin makes the exchange of a request whose head has arrived, and ties it to its connection. It looks at nothing that
@@ -33,18 +31,9 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx) *exchange {
 // exchange goes on; if not, it is answered.
 func (e *exchange) head() bool {
 	e.headDone = true
-	p := &e.snapshot.Proxy
-	if d, why := (strictness{maxHead: int(p.MaxHeader), maxFields: p.MaxFields}).check(e.Request); d != nil {
+	if v := admit(&e.Exchange, e.snapshot); !v.Passed() {
 		e.ctx.SetConnectionClose()
-		return e.refuse(filters.Deny(d, "http").At("", why))
-	}
-	e.Client = access.ClientAddr(e.Peer, e.Request, e.snapshot.Trusted)
-	e.Trace = parseTrace(e.Request.Peek("Traceparent"))
-	path, query, _ := bytes.Cut(e.Request.RequestURI(), []byte{'?'})
-	e.Query = query
-	if err := e.Path.Parse(path); err != nil {
-		e.ctx.SetConnectionClose()
-		return e.refuse(filters.Deny(filters.InvalidRequest, "path").At("path", err.Error()))
+		return e.refuse(v)
 	}
 	if e.preflight() {
 		return false

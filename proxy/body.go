@@ -81,37 +81,44 @@ func (e *exchange) bodyFailed(err error) bool {
 	return e.refuse(filters.Deny(filters.InvalidRequest, "http").At("body", err.Error()))
 }
 
-// parseBody reads the body as its endpoint's shape demands. On an endpoint that takes JSON everything is JSON: a model
-// server parses the body whatever the content type says, so what the header says decides only whether it is a 415.
 func (e *exchange) parseBody() bool {
-	if len(e.Body) == 0 && e.Large == nil {
-		return true
+	if v := parse(&e.Exchange, e.snapshot.JSON); !v.Passed() {
+		return e.refuse(v)
 	}
-	kind := mediaType(e.Request.ContentType())
-	switch shape := e.Endpoint.Shape; {
-	case shape == engine.Opaque && kind != jsonBody, shape == engine.Transcription, shape == engine.Images && kind == formBody:
-		return true // scanned as it is
-	case kind != jsonBody:
-		return e.refuse(filters.Deny(filters.UnsupportedMediaType, "content_type").At("content-type", ""))
-	}
-	if err := e.Document.Parse(e.Endpoint.Shape, e.Body, e.snapshot.JSON); err != nil {
-		return e.badJSON(err)
-	}
-	e.HasDocument = true
 	return true
 }
 
+// parse reads the body as its endpoint's shape demands. On an endpoint that takes JSON everything is JSON: a model server
+// parses the body whatever the content type says, so what the header says decides only whether it is a 415.
+func parse(x *filters.Exchange, limits engine.Limits) filters.Verdict {
+	if len(x.Body) == 0 && x.Large == nil {
+		return filters.Pass()
+	}
+	kind := mediaType(x.Request.ContentType())
+	switch shape := x.Endpoint.Shape; {
+	case shape == engine.Opaque && kind != jsonBody, shape == engine.Transcription, shape == engine.Images && kind == formBody:
+		return filters.Pass() // scanned as it is
+	case kind != jsonBody:
+		return filters.Deny(filters.UnsupportedMediaType, "content_type").At("content-type", "")
+	}
+	if err := x.Document.Parse(x.Endpoint.Shape, x.Body, limits); err != nil {
+		return badJSON(x, err)
+	}
+	x.HasDocument = true
+	return filters.Pass()
+}
+
 // badJSON says what is wrong with the body, and where. A bound that was reached is not a fault of the grammar.
-func (e *exchange) badJSON(err error) bool {
+func badJSON(x *filters.Exchange, err error) filters.Verdict {
 	var syntax *engine.SyntaxError
 	if !errors.As(err, &syntax) {
-		return e.refuse(filters.Fail(err))
+		return filters.Fail(err)
 	}
 	d := filters.InvalidJSON
 	if syntax.Limit {
 		d = filters.InvalidRequest
 	}
-	return e.refuse(filters.Deny(d.With(d.Message+" "+syntax.What+"."), "json").At(e.Document.PathAt(uint32(syntax.Off)), syntax.What))
+	return filters.Deny(d.With(d.Message+" "+syntax.What+"."), "json").At(x.Document.PathAt(uint32(syntax.Off)), syntax.What)
 }
 
 type bodyKind uint8

@@ -22,30 +22,48 @@ const (
 
 var errTrailing = errors.New("bytes after the end of the compressed body")
 
-// decodeBody undoes one content encoding, within a ratio, so that every filter sees what the model server would see. The
-// decoded body is also what is forwarded: two decoders that disagree about an encoded one cannot then matter. Nested and
-// unknown encodings are refused.
+// decodeBody undoes the body's content encoding; the decoded body is also what is forwarded, so that two decoders that
+// disagree about an encoded one cannot matter.
 func (e *exchange) decodeBody() bool {
-	enc := bytes.TrimSpace(e.Request.Peek("Content-Encoding"))
+	sent := e.Body
+	out, v := decoded(&e.Exchange, int64(e.snapshot.Proxy.MaxBody), e.sent)
+	if !v.Passed() {
+		if v.Denial == filters.RequestTooLarge {
+			e.ctx.SetConnectionClose()
+		}
+		return e.refuse(v)
+	}
+	if out != nil {
+		e.Body, e.sent = out, sent
+		e.Request.Del("Content-Encoding")
+	}
+	return true
+}
+
+// decoded undoes one content encoding, within a ratio, so that every filter sees what the model server would see. It uses
+// the memory of buf, and returns nil when the body is not encoded. Nested and unknown encodings are refused.
+func decoded(x *filters.Exchange, maxBody int64, buf []byte) ([]byte, filters.Verdict) {
+	enc := bytes.TrimSpace(x.Request.Peek("Content-Encoding"))
 	if len(enc) == 0 || bytes.EqualFold(enc, []byte("identity")) {
-		return true
+		return nil, filters.Pass()
 	}
-	if len(e.Request.PeekAll("Content-Encoding")) > 1 || len(e.Body) == 0 {
-		return e.refuse(filters.Deny(filters.UnsupportedMediaType, "content_encoding"))
+	if len(x.Request.PeekAll("Content-Encoding")) > 1 || len(x.Body) == 0 {
+		return nil, filters.Deny(filters.UnsupportedMediaType, "content_encoding")
 	}
-	limit := min(int64(e.snapshot.Proxy.MaxBody), max(int64(len(e.Body))*maxRatio, minDecoded))
-	out, err := decode(e.sent[:0], string(bytes.ToLower(enc)), e.Body, limit)
+	limit := min(maxBody, max(int64(len(x.Body))*maxRatio, minDecoded))
+	out, err := decode(buf[:0], string(bytes.ToLower(enc)), x.Body, limit)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return e.refuse(filters.Deny(filters.UnsupportedMediaType, "content_encoding"))
+		return nil, filters.Deny(filters.UnsupportedMediaType, "content_encoding")
 	case errors.Is(err, errTooMuch):
-		return e.tooLarge()
+		return nil, filters.Deny(filters.RequestTooLarge, "max_body")
 	case err != nil:
-		return e.refuse(filters.Deny(filters.InvalidRequest, "content_encoding").At("body", err.Error()))
+		return nil, filters.Deny(filters.InvalidRequest, "content_encoding").At("body", err.Error())
 	}
-	e.Body, e.sent = out, e.Body
-	e.Request.Del("Content-Encoding")
-	return true
+	if out == nil {
+		out = []byte{}
+	}
+	return out, filters.Pass()
 }
 
 var errTooMuch = errors.New("decoded body is too large")

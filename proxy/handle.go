@@ -78,11 +78,9 @@ func (s *Server) resume(ctx *fasthttp.RequestCtx) *exchange {
 
 // judgeBody routes again now that the model is known, and asks every filter that looks at the body.
 func (e *exchange) judgeBody() bool {
-	if e.HasDocument && len(e.Document.Model) > 0 {
-		e.snapshot.Route(&e.Exchange)
-		if e.Endpoint == nil {
-			return e.refuse(filters.Deny(filters.UnknownRoute, "engine"))
-		}
+	e.snapshot.Route(&e.Exchange)
+	if e.Endpoint == nil {
+		return e.refuse(filters.Deny(filters.UnknownRoute, "engine"))
 	}
 	if v := e.snapshot.Chain.Body(&e.Exchange); !v.Passed() {
 		return e.denied(v)
