@@ -91,6 +91,9 @@ func (s *story) saw(ts *testscript.TestScript, neg bool, args []string) error {
 		return errors.New("the backend saw no request")
 	}
 	text := strings.ReplaceAll(string(last.Head), "\r\n", "\n") + string(last.Body)
+	if len(last.Body) > 0 {
+		text += "\n"
+	}
 	_, err = ts.Stdout().Write([]byte(s.steady(text)))
 	return err
 }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"blaze/policy"
+	"blaze/proxy/storytest"
+	"blaze/telemetry"
+)
+
+var update = flag.Bool("update", false, "rewrite what the stories' cmp commands compare with")
+
+// TestStories runs testdata/script: each story is one whole exchange, or a few, through the whole program.
+func TestStories(t *testing.T) { storytest.Run(t, "testdata/script", 25, *update, run) }
+
+// goFiles calls f for every Go file of the project, with its slash-separated path, and fails when there are too few.
+func goFiles(t *testing.T, f func(name string)) {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && p != "." && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir
+		}
+		if err == nil && strings.HasSuffix(p, ".go") {
+			n++
+			f(filepath.ToSlash(p))
+		}
+		return err
+	})
+	if err != nil || n < 50 {
+		t.Fatalf("walked %d Go files: %v", n, err)
+	}
+}
+
+// floor is how high a package lives: an import must go down. Packages that are one room share a floor and import each
+// other freely; siblings under filters are rooms of their own.
+func floor(pkg string) (room string, level int) {
+	first, rest, _ := strings.Cut(pkg, "/")
+	second, _, _ := strings.Cut(rest, "/")
+	switch {
+	case first == "telemetry":
+		return first, 0
+	case first == "upstream":
+		return first, 1
+	case first == "filters" && second == "":
+		return first, 2
+	case pkg == "filters/filterstest":
+		return pkg, 3
+	case first == "filters":
+		return first + "/" + second, 4
+	case first == "policy":
+		return first, 5
+	case first == "proxy":
+		return first, 6
+	case first == "." || first == "":
+		return "main", 7
+	case first == "bench":
+		return first, 8
+	}
+	return pkg, -1
+}
+
+// TestImportsPointRight keeps main → proxy → policy → filters/* → filters → upstream → telemetry.
+func TestImportsPointRight(t *testing.T) {
+	imports := 0
+	goFiles(t, func(name string) {
+		from, high := floor(path.Dir(name))
+		if high < 0 {
+			t.Errorf("%s: there is no such room in the house", name)
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range file.Imports {
+			imported, _ := strconv.Unquote(i.Path.Value)
+			if imported != "blaze" && !strings.HasPrefix(imported, "blaze/") {
+				continue
+			}
+			imports++
+			to, low := floor(strings.TrimPrefix(strings.TrimPrefix(imported, "blaze"), "/"))
+			switch {
+			case from != to && low >= high:
+				t.Errorf("%s imports %s: imports point right, from %s only to lower floors", name, imported, from)
+			case imported == "blaze/upstream" && high == 4 && from != "filters/circuit" && !strings.HasSuffix(name, "_test.go"):
+				onlyCancel(t, name, file)
+			}
+		}
+	})
+	if imports < 100 {
+		t.Fatalf("saw %d imports of the project's own packages", imports)
+	}
+}
+
+// onlyCancel: circuit is the one filter that touches upstream; the others know no more of it than how to wait until the
+// client has gone.
+func onlyCancel(t *testing.T, name string, file *ast.File) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "upstream" && sel.Sel.Name != "Cancel" {
+				t.Errorf("%s uses upstream.%s: circuit is the one filter that touches upstream", name, sel.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+func TestNoStrayTopLevel(t *testing.T) {
+	frame := strings.Fields(`main.go main_test.go proxy filters policy upstream telemetry testdata bench Dockerfile go.mod go.sum
+		README.md LICENSE .ci .github .golangci.yml .gitignore .dockerignore .git`)
+	ignored, err := os.ReadFile(".gitignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil || len(entries) < 10 {
+		t.Fatalf("read %d entries: %v", len(entries), err)
+	}
+	for _, e := range entries {
+		stray := !slices.Contains(frame, e.Name())
+		for pattern := range strings.Lines(string(ignored)) {
+			if ok, _ := path.Match(strings.Trim(pattern, "/\n"), e.Name()); ok {
+				stray = false
+			}
+		}
+		if stray {
+			t.Errorf("%s does not belong at the top level", e.Name())
+		}
+	}
+}
+
+// TestReadmePolicies compiles every policy that a README shows: each ```yaml block that names a policy's version.
+func TestReadmePolicies(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^```yaml\n(version: 1\n.*?)^```")
+	files, policies := 0, 0
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "README.md" {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		for i, m := range block.FindAllSubmatch(text, -1) {
+			policies++
+			t.Run(fmt.Sprintf("%s/%d", p, i+1), func(t *testing.T) { compiles(t, m[1]) })
+		}
+		return nil
+	})
+	if err != nil || files < 5 || policies < 5 {
+		t.Fatalf("found %d policies in %d READMEs: %v", policies, files, err)
+	}
+}
+
+// compiles opens a policy. Files that an example names are made of what such files hold; every variable has a value.
+func compiles(t *testing.T, source []byte) {
+	t.Helper()
+	_, err := policy.Open(policy.Options{
+		Source: source, Upstream: "http://127.0.0.1:8080", Tel: telemetry.New(telemetry.Options{Output: os.Stderr}),
+		Env: func(string) (string, bool) { return strings.Repeat("5e", 32), true },
+	})
+	if err != nil {
+		t.Errorf("%v\nin\n%s", err, source)
+	}
+}
