@@ -55,6 +55,8 @@ type Exchange struct {
 	Identity *Identity
 	// auth: the request fields that carried credentials for Blaze, which the proxy takes out.
 	Credentials CredentialFields
+	// auth: the exchange counts among its subject's running ones, until Settle.
+	Session bool
 
 	// params and ratelimit: changes to the forwarded body, and the names of what was degraded or sanitized.
 	Edits     []engine.Edit

@@ -7,6 +7,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"blaze/telemetry"
 	"blaze/upstream"
 )
@@ -47,7 +49,16 @@ type Env struct {
 	Events  func(telemetry.Event)
 	Pools   *upstream.Pools
 	Now     func() time.Time
+	// Redis is the one that the policy names under filters.ratelimit.store; bans and revocations are shared through it too.
+	// Nil when the limits are kept in memory. Nothing is sent to it before Run.
+	Redis *Redis
 	// ReadFile reads a file that the policy names, relative to the policy file that names it. What is read is watched:
 	// a change of the file is a change of the policy.
 	ReadFile func(path string) ([]byte, error)
+}
+
+// Redis is a Redis that the replicas of one installation share.
+type Redis struct {
+	Client redis.UniversalClient
+	Prefix string // begins every key
 }

@@ -12,7 +12,8 @@ type Identity struct {
 	KeyID, Issuer, TokenID string
 	// Method is how it was proved: key, jwt, mtls; empty for a stranger.
 	Method string
-	// AuthTime is when the caller last proved who they are (auth_time, or iat); ACR and AMR say how strongly.
+	// AuthTime is when the caller last proved who they are (auth_time, or a one-time code; never iat, which a refreshed
+	// token renews); zero when nobody says so. ACR and AMR say how strongly.
 	AuthTime time.Time
 	ACR      string
 	AMR      []string

@@ -21,6 +21,9 @@ type Filter struct {
 	keys     *keyTable
 	issuers  *issuers
 	cache    *tokenCache
+	sessions *sessions
+	revoked  *revocations
+	replicas *replicas // nil when revocations are this replica's own
 	metrics  *telemetry.Metrics
 	now      func() time.Time
 	events   func(telemetry.Event)
@@ -30,10 +33,12 @@ type Filter struct {
 // relative to the section.
 func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	f := &Filter{required: cfg.Required, header: cfg.APIKeyHeader, metrics: env.Metrics, now: env.Now, events: env.Events}
-	var errs [3]error
+	var errs [5]error
 	f.keys, errs[0] = newKeyTable(cfg, env)
 	f.issuers, errs[1] = newIssuers(cfg.JWT, prev.oldIssuers(), env)
 	errs[2] = checkHeader(cfg.APIKeyHeader)
+	f.sessions, errs[3] = newSessions(cfg.Sessions, prev)
+	errs[4] = f.shareRevocations(cfg.Sessions.Revoked, prev, env)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -62,13 +67,19 @@ func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
 	x.Identity = filters.Anonymous
 	now := f.now()
 	id, no := f.identify(x, now)
+	if no == nil {
+		x.Identity = id
+		no = f.listed(x, now)
+	}
 	if no != nil {
 		f.tell(x, no)
 		return no.verdict()
 	}
-	x.Identity = id
-	return filters.Pass()
+	return f.sessions.begin(x)
 }
+
+// Settle ends the session that Request began.
+func (f *Filter) Settle(x *filters.Exchange) { f.sessions.end(x) }
 
 // identify returns who is calling, or why that cannot be believed.
 func (f *Filter) identify(x *filters.Exchange, now time.Time) (*filters.Identity, *refusal) {
@@ -85,7 +96,7 @@ func (f *Filter) identify(x *filters.Exchange, now time.Time) (*filters.Identity
 	}
 	digest := digestOf(c.value)
 	if k := f.keys.find(&digest); k != nil {
-		return k.prove(now)
+		return f.key(k, now)
 	}
 	if c.keyOnly || f.issuers.empty() || len(f.keys.byID) > 0 && !looksLikeToken(c.value) {
 		return nil, &noKey
@@ -95,15 +106,30 @@ func (f *Filter) identify(x *filters.Exchange, now time.Time) (*filters.Identity
 
 // token verifies a token, or finds that it was verified before.
 func (f *Filter) token(text []byte, digest Hash, x *filters.Exchange, now time.Time) (*filters.Identity, *refusal) {
-	if p := f.cache.get(digest, now); p != nil {
-		return p.identity, nil
+	p := f.cache.get(digest, now)
+	if p == nil {
+		var no *refusal
+		if p, no = f.issuers.verify(string(text), x, now); no != nil {
+			return nil, no // not kept: an attacker could fill the cache
+		}
+		f.cache.put(digest, p, len(text))
 	}
-	p, no := f.issuers.verify(string(text), x, now)
-	if no != nil {
-		return nil, no // not kept: an attacker could fill the cache
+	switch {
+	case f.sessions.tooOld(p, now):
+		return nil, &tooOld
+	case f.revoked.revoked(p.identity, p.issued, now):
+		return nil, &revoked
 	}
-	f.cache.put(digest, p, len(text))
 	return p.identity, nil
+}
+
+// key returns whose API key k is.
+func (f *Filter) key(k *apiKey, now time.Time) (*filters.Identity, *refusal) {
+	id, no := k.prove(now)
+	if no == nil && f.revoked.revoked(id, time.Time{}, now) {
+		return nil, &revokedKey
+	}
+	return id, no
 }
 
 // assumed is the API key that a policy's test has taken to be shown.
@@ -112,7 +138,7 @@ func (f *Filter) assumed(keyID string, now time.Time) (*filters.Identity, *refus
 	if k == nil {
 		return nil, &noKey
 	}
-	return k.prove(now)
+	return f.key(k, now)
 }
 
 // tell reports a failed login. A request without credentials is none.

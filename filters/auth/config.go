@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"blaze/filters"
 )
 
 // Config is the policy's filters.auth section.
@@ -15,6 +17,21 @@ type Config struct {
 	APIKeys      []Key    `yaml:"api_keys" doc:"the API keys, by hash; make one with blaze key new"`
 	APIKeyFiles  []string `yaml:"api_key_files" doc:"files with further api_keys, as a YAML list; a change of the file reloads the policy" example:"[keys.yaml]"`
 	APIKeyHeader string   `yaml:"api_key_header" default:"x-api-key" doc:"header field that may carry an API key besides Authorization: Bearer; empty for none"`
+	Sessions     Sessions `yaml:"sessions" doc:"how many, how old, and which are ended"`
+}
+
+// Sessions bounds what good credentials are good for. Mode and share are those of max_concurrent.
+type Sessions struct {
+	filters.Rollout `yaml:",inline"`
+	MaxConcurrent   int           `yaml:"max_concurrent" default:"0" doc:"exchanges of one subject under way at once, on each replica; 0 is any number" example:"8"`
+	MaxAge          time.Duration `yaml:"max_age" default:"0s" doc:"how long after signing in (auth_time, else iat) a token is good, however long it says; 0s is as long as it says" example:"12h"`
+	Revoked         Revoked       `yaml:"revoked" doc:"where ended credentials are remembered"`
+}
+
+// Revoked is sessions.revoked. Revocations are kept in memory in any case.
+type Revoked struct {
+	Redis    bool          `yaml:"redis" default:"false" doc:"share them with the other replicas, and keep them across restarts, through the Redis of ratelimit.store"`
+	MaxStale time.Duration `yaml:"max_stale" default:"1m" doc:"how long the list is relied on when Redis cannot be reached; after it on_error says what follows; 0s is for ever"`
 }
 
 // Issuer is one entry of jwt. Exactly one of JWKS, JWKSFile, PublicKey, Secret says how its tokens are verified.

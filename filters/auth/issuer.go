@@ -37,8 +37,9 @@ func (is *issuer) keySet(now time.Time) *keySet {
 type proven struct {
 	identity *filters.Identity
 	issuer   *issuer
-	keys     *keySet // that verified it
-	expires  time.Time
+	keys     *keySet   // that verified it
+	expires  time.Time // leeway included
+	issued   time.Time // iat; zero when the token has none
 }
 
 // signature checks t's signature. Where it is by a key that is not known, the issuer may have a new one: a fetch is
@@ -88,7 +89,8 @@ func (is *issuer) check(t *token, claims map[string]any, x *filters.Exchange, no
 		return nil, &noIdentity
 	}
 	id.Expires, id.AuthTime = expires, authTime
-	return &proven{identity: id, issuer: is, keys: keys, expires: expires.Add(is.leeway)}, nil
+	issued, _, _ := numericDate(claims, "iat")
+	return &proven{identity: id, issuer: is, keys: keys, expires: expires.Add(is.leeway), issued: issued}, nil
 }
 
 // addressed checks aud (RFC 7519, 4.1.3): a string or an array of strings, one of which is ours. Where the policy names

@@ -32,6 +32,10 @@ var (
 	noTime      = refusal{filters.InvalidToken, "jwt.time"}
 	notYet      = refusal{filters.InvalidToken.With("The token is not valid yet."), "jwt.not_yet"}
 	expired     = refusal{filters.TokenExpired.With("The token has expired."), "jwt.expired"}
+	tooOld      = refusal{filters.TokenExpired.With("The session has become too old; sign in again."), "sessions.max_age"}
+	revoked     = refusal{filters.InvalidToken.With("The credentials have been revoked."), "revoked"}
+	revokedKey  = refusal{filters.InvalidAPIKey.With("The API key has been revoked."), "revoked"}
+	noList      = refusal{nil, "revocations_unavailable"}
 	noIdentity  = refusal{filters.InvalidToken, "jwt.identity"}
 )
 

@@ -16,7 +16,7 @@ func (f *Filter) oldIssuers() *issuers {
 	return f.issuers
 }
 
-// Run keeps fetched keys fresh until ctx ends. The policy store calls it for the filter that serves.
+// Run keeps fetched keys and shared revocations fresh until ctx ends. The policy store calls it for the filter that serves.
 func (f *Filter) Run(ctx context.Context) {
 	var tasks sync.WaitGroup
 	for _, r := range f.issuers.remotes() {
@@ -28,15 +28,24 @@ func (f *Filter) Run(ctx context.Context) {
 		}, r.issuer)
 		tasks.Go(func() { r.run(ctx) })
 	}
+	if f.replicas != nil {
+		tasks.Go(func() { f.replicas.run(ctx) })
+	}
+	f.metrics.Gauge("blaze_revocations", func() float64 { return float64(len(f.revoked.list(f.now()))) })
+	f.metrics.Gauge("blaze_sessions", func() float64 { return float64(f.sessions.running.subjects()) })
 	tasks.Wait()
 }
 
-// Checks shows in /health/detailed whether the issuers' keys are fresh (ok), old but believed (degraded), or missing
-// (down).
+// Checks shows in /health/detailed whether the issuers' keys and the shared revocations are fresh (ok), old but relied on
+// (degraded), or missing (down).
 func (f *Filter) Checks() []telemetry.Check {
+	var checks []telemetry.Check
+	if f.replicas != nil {
+		checks = append(checks, f.replicas.check())
+	}
 	remotes := f.issuers.remotes()
 	if len(remotes) == 0 {
-		return nil
+		return checks
 	}
 	rank := map[string]int{"ok": 0, "degraded": 1, "down": 2}
 	check := telemetry.Check{Name: "jwks", Status: "ok"}
@@ -48,5 +57,5 @@ func (f *Filter) Checks() []telemetry.Check {
 		}
 	}
 	check.Detail = details
-	return []telemetry.Check{check}
+	return append(checks, check)
 }
