@@ -7,7 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"time"
+
+	"blaze/telemetry/dashboard"
 )
 
 // Check is one part of /health/detailed.
@@ -111,6 +114,9 @@ func (a *Admin) handler() http.Handler {
 	for pattern, h := range a.open() {
 		mux.Handle(pattern, h)
 	}
+	for pattern, h := range dashboard.Files() {
+		mux.Handle(pattern, h)
+	}
 	for pattern, h := range a.guarded() {
 		mux.Handle(pattern, a.guard.wrap(h))
 	}
@@ -137,6 +143,9 @@ func (a *Admin) guarded() map[string]http.HandlerFunc {
 		"GET /health/detailed":     a.healthDetailed,
 		"GET /security/status":     a.securityStatus,
 		"GET /alerts":              a.alertList,
+		"GET /suggestions":         a.suggestions,
+		"GET /debug/filters":       a.debugFilters,
+		"GET /endpoints":           a.endpoints,
 		"GET /errors/summary":      a.errorsSummary,
 		"GET /metrics/history":     a.metricsHistory,
 		"GET /requests":            a.recentRequests,
@@ -147,6 +156,23 @@ func (a *Admin) guarded() map[string]http.HandlerFunc {
 		"POST /debug/pprof/symbol": profiled(pprof.Symbol),
 		"GET /debug/pprof/trace":   profiled(pprof.Trace),
 	}
+}
+
+// endpoints lists what this port answers, for people and for the dashboard.
+func (a *Admin) endpoints(w http.ResponseWriter, _ *http.Request) {
+	var all []string
+	add := func(pattern string) { all = append(all, pattern) }
+	for p := range a.open() {
+		add(p)
+	}
+	for p := range a.guarded() {
+		add(p)
+	}
+	for p := range a.o.Handlers {
+		add(p)
+	}
+	slices.Sort(all)
+	writeJSON(w, http.StatusOK, map[string][]string{"endpoints": all})
 }
 
 // profiled gives a profile the time it was asked for.

@@ -40,6 +40,7 @@ func histogram(name, unit, why string, buckets []float64, labels ...string) Metr
 // Catalogue lists every metric of Blaze's own. A metric that is not here does not exist.
 func Catalogue() []Metric {
 	overhead := []float64{25e-6, 50e-6, 100e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 2e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3}
+	perFilter := []float64{.5e-6, 1e-6, 2e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 5e-3, 25e-3, 100e-3}
 	firstToken := []float64{.01, .025, .05, .1, .2, .35, .5, .75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60, 120}
 	interToken := []float64{.001, .0025, .005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1, 2.5}
 	whole := []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 900}
@@ -61,8 +62,10 @@ func Catalogue() []Metric {
 		// Verdicts.
 		counter("blaze_filter_verdicts_total", "verdicts", "Verdicts other than a pass, by filter.", "filter", "verdict"),
 		counter("blaze_scan_hits_total", "values", "Values in which the scan found something, enforced or in shadow, by class.", "class"),
+		histogram("blaze_filter_seconds", "seconds", "Time of one filter in one phase, of the exchanges that are timed.", perFilter, "filter", "phase"),
 		counter("blaze_denials_total", "exchanges", "Refused exchanges, by who refused and what the client was told.", "filter", "rule", "code"),
 		counter("blaze_shadow_decisions_total", "decisions", "Refusals that were not enforced.", "filter", "rule"),
+		counter("blaze_params_clamped_total", "parameters", "Parameters of requests made smaller by params, by rule.", "rule"),
 		counter("blaze_security_events_total", "events", "Security events: denials, bans, failed logins, reloads, admin actions.", "kind"),
 		gauge("blaze_bans", "addresses", "Addresses banned now."),
 

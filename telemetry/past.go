@@ -79,6 +79,7 @@ func every(ctx context.Context, d time.Duration, f func(time.Time)) {
 // runHistory observes every ten seconds.
 func (t *Telemetry) runHistory(ctx context.Context) {
 	saved := time.Now()
+	t.observe(saved)
 	every(ctx, history.Step, func(now time.Time) {
 		t.observe(now)
 		t.evaluate(now)
@@ -139,6 +140,8 @@ func (a *Admin) metricsHistory(w http.ResponseWriter, r *http.Request) {
 	}
 	result, err := a.t.past.Query(q)
 	switch {
+	case errors.Is(err, history.ErrUnknown) && a.t.Metrics.find(name) != nil: // nothing has happened yet
+		writeJSON(w, http.StatusOK, history.Result{Name: name, From: q.From.Unix(), To: q.To.Unix(), StepSeconds: int64(history.Step.Seconds()), Series: []history.Series{}})
 	case errors.Is(err, history.ErrUnknown):
 		writeError(w, http.StatusNotFound, err.Error())
 	case err != nil:

@@ -1,0 +1,96 @@
+'use strict';
+// Charts as plain SVG. Everything that comes from outside is set as text, never as markup.
+const SVG = 'http://www.w3.org/2000/svg';
+
+function svg(name, attributes, ...children) {
+  const e = document.createElementNS(SVG, name);
+  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+  e.append(...children);
+  return e;
+}
+
+// units: how a number of each unit is written.
+const units = {
+  seconds(v) {
+    if (v < 1e-3) return (v * 1e6).toPrecision(3).replace(/\.?0+$/, '') + ' µs';
+    if (v < 1) return +(v * 1e3).toPrecision(3) + ' ms';
+    return +v.toPrecision(3) + ' s';
+  },
+  number(v) {
+    for (const [size, name] of [[1e9, 'G'], [1e6, 'M'], [1e3, 'k']]) if (Math.abs(v) >= size) return +(v / size).toPrecision(3) + name;
+    return String(+v.toPrecision(3));
+  },
+  bytes(v) {
+    for (const [size, name] of [[2 ** 30, ' GiB'], [2 ** 20, ' MiB'], [2 ** 10, ' KiB']]) if (v >= size) return +(v / size).toPrecision(3) + name;
+    return Math.round(v) + ' B';
+  },
+  percent: v => +v.toPrecision(3) + ' %',
+};
+
+function niceTop(v) {
+  if (!(v > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(v));
+  for (const m of [1, 2, 2.5, 5, 10]) if (m * power >= v) return m * power;
+  return 10 * power;
+}
+
+function clock(seconds, span) {
+  const d = new Date(seconds * 1000);
+  const two = n => String(n).padStart(2, '0');
+  return (span > 86400 ? two(d.getDate()) + '. ' : '') + two(d.getHours()) + ':' + two(d.getMinutes());
+}
+
+// drawChart fills figure with lines: [{name, points}], each point at from + i*step seconds; null is a gap.
+function drawChart(figure, title, unit, lines, from, step) {
+  const width = 600, height = 150, left = 52, bottom = 18, format = units[unit];
+  const n = Math.max(2, ...lines.map(l => l.points.length));
+  const top = niceTop(Math.max(0, ...lines.flatMap(l => l.points.filter(p => p !== null))));
+  const x = i => left + (width - left - 6) * i / (n - 1);
+  const y = v => 6 + (height - bottom - 6) * (1 - v / top);
+  const picture = svg('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': title});
+  for (const share of [0, .5, 1]) {
+    picture.append(svg('line', {class: 'grid', x1: left, x2: width, y1: y(top * share), y2: y(top * share)}));
+    picture.append(svg('text', {x: left - 6, y: y(top * share) + 4, 'text-anchor': 'end'}, format(top * share)));
+  }
+  for (const share of [0, .5, 1]) {
+    const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
+    picture.append(svg('text', {x: x((n - 1) * share), y: height - 3, 'text-anchor': anchor}, clock(from + step * (n - 1) * share, step * n)));
+  }
+  lines.forEach((l, k) => {
+    let d = '', pen = false;
+    l.points.forEach((p, i) => {
+      if (p === null) { pen = false; return; }
+      const alone = !pen && (i + 1 >= l.points.length || l.points[i + 1] === null);
+      d += (pen ? 'L' : 'M') + x(i).toFixed(1) + ' ' + y(p).toFixed(1) + (alone ? 'h1' : '');
+      pen = true;
+    });
+    picture.append(svg('path', {class: 's' + k % 6, d}));
+  });
+  const cursor = svg('line', {class: 'cursor', x1: -9, x2: -9, y1: 0, y2: height - bottom});
+  picture.append(cursor);
+  const legend = element('div', {class: 'legend'});
+  const show = i => legend.replaceChildren(...lines.map((l, k) => element('span', {}, element('i', {class: 's' + k % 6}), l.name,
+    element('b', {}, l.points[i] === null || l.points[i] === undefined ? '–' : format(l.points[i])))));
+  const last = Math.max(0, ...lines.map(l => l.points.findLastIndex(p => p !== null)));
+  show(last);
+  picture.addEventListener('pointermove', e => {
+    const box = picture.getBoundingClientRect();
+    const i = Math.round(((e.clientX - box.left) / box.width * width - left) / (width - left - 6) * (n - 1));
+    if (i < 0 || i >= n) return;
+    cursor.setAttribute('x1', x(i));
+    cursor.setAttribute('x2', x(i));
+    show(i);
+  });
+  picture.addEventListener('pointerleave', () => { cursor.setAttribute('x1', -9); cursor.setAttribute('x2', -9); show(last); });
+  const empty = lines.every(l => l.points.every(p => p === null));
+  figure.replaceChildren(element('figcaption', {}, title), empty ? element('p', {class: 'soft'}, 'Nothing in this period.') : picture, legend);
+}
+
+function element(name, attributes, ...children) {
+  const e = document.createElement(name);
+  for (const [k, v] of Object.entries(attributes)) {
+    if (k === 'onclick') e.addEventListener('click', v); else e.setAttribute(k, v);
+  }
+  e.append(...children.filter(c => c !== null && c !== undefined));
+  return e;
+}
