@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"crypto/x509"
 	"io"
 	"net/netip"
 	"time"
@@ -21,9 +22,11 @@ type Exchange struct {
 	Peer    netip.Addr // who is connected
 	Client  netip.Addr // who is asking: the peer, or what a trusted proxy says; unmapped
 	Request *fasthttp.RequestHeader
-	Path    engine.Path
-	Query   []byte // after the ?, as received; empty when there is none
-	Trace   TraceContext
+	// PeerCert is the certificate that the peer proved to have and proxy.tls.client_ca vouches for; nil without one.
+	PeerCert *x509.Certificate
+	Path     engine.Path
+	Query    []byte // after the ?, as received; empty when there is none
+	Trace    TraceContext
 	// Cancel ends the exchange when the client goes away.
 	Cancel *upstream.Cancel
 	// Deadline is when the exchange must be over.

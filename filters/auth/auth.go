@@ -20,6 +20,7 @@ type Filter struct {
 	header   string
 	keys     *keyTable
 	issuers  *issuers
+	certs    []clientCert
 	cache    *tokenCache
 	sessions *sessions
 	revoked  *revocations
@@ -38,10 +39,13 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	f.issuers, errs[1] = newIssuers(cfg.JWT, prev.oldIssuers(), env)
 	errs[2] = checkHeader(cfg.APIKeyHeader)
 	f.sessions, errs[3] = newSessions(cfg.Sessions, prev)
+	var problems []error
+	f.certs, problems = newClientCerts(cfg.ClientCerts)
 	errs[4] = f.shareRevocations(cfg.Sessions.Revoked, prev, env)
-	if err := errors.Join(errs[:]...); err != nil {
+	if err := errors.Join(append(errs[:], problems...)...); err != nil {
 		return nil, err
 	}
+	f.keys.inherit(prev)
 	f.cache = newTokenCache(env.Metrics)
 	return f, nil
 }
@@ -88,15 +92,13 @@ func (f *Filter) identify(x *filters.Exchange, now time.Time) (*filters.Identity
 	case no != nil:
 		return nil, no
 	case x.Assume != "":
-		return f.assumed(x.Assume, now)
-	case len(c.value) == 0 && f.required:
-		return nil, &noCredentials
+		return f.assumed(x, now)
 	case len(c.value) == 0:
-		return filters.Anonymous, nil
+		return f.stranger(x, now)
 	}
 	digest := digestOf(c.value)
 	if k := f.keys.find(&digest); k != nil {
-		return f.key(k, now)
+		return f.key(k, x, now)
 	}
 	if c.keyOnly || f.issuers.empty() || len(f.keys.byID) > 0 && !looksLikeToken(c.value) {
 		return nil, &noKey
@@ -123,22 +125,51 @@ func (f *Filter) token(text []byte, digest Hash, x *filters.Exchange, now time.T
 	return p.identity, nil
 }
 
-// key returns whose API key k is.
-func (f *Filter) key(k *apiKey, now time.Time) (*filters.Identity, *refusal) {
+// key returns whose API key k is, with what a one-time code proves.
+func (f *Filter) key(k *apiKey, x *filters.Exchange, now time.Time) (*filters.Identity, *refusal) {
 	id, no := k.prove(now)
-	if no == nil && f.revoked.revoked(id, time.Time{}, now) {
+	switch {
+	case no != nil:
+		return nil, no
+	case f.revoked.revoked(id, time.Time{}, now):
 		return nil, &revokedKey
+	case k.codes == nil:
+		return id, nil
 	}
-	return id, no
+	code := x.Request.PeekAll(otpField)
+	switch {
+	case len(code) == 0:
+		return k.codes.lately(id, x.Client, now), nil
+	case len(code) > 1:
+		return nil, &twoCodes
+	}
+	return k.codes.prove(id, code[0], x.Client, now, x.Dry)
+}
+
+// stranger is a caller without credentials: whom a certificate names, or nobody.
+func (f *Filter) stranger(x *filters.Exchange, now time.Time) (*filters.Identity, *refusal) {
+	if x.PeerCert != nil {
+		id := f.identityOfCert(x.PeerCert)
+		switch {
+		case id != nil && f.revoked.revoked(id, time.Time{}, now):
+			return nil, &revoked
+		case id != nil:
+			return id, nil
+		}
+	}
+	if f.required {
+		return nil, &noCredentials
+	}
+	return filters.Anonymous, nil
 }
 
 // assumed is the API key that a policy's test has taken to be shown.
-func (f *Filter) assumed(keyID string, now time.Time) (*filters.Identity, *refusal) {
-	k := f.keys.byID[keyID]
+func (f *Filter) assumed(x *filters.Exchange, now time.Time) (*filters.Identity, *refusal) {
+	k := f.keys.byID[x.Assume]
 	if k == nil {
 		return nil, &noKey
 	}
-	return f.key(k, now)
+	return f.key(k, x, now)
 }
 
 // tell reports a failed login. A request without credentials is none.

@@ -12,12 +12,13 @@ import (
 
 // Config is the policy's filters.auth section.
 type Config struct {
-	Required     bool     `yaml:"required" default:"true" doc:"whether a caller without credentials is refused; wrong credentials are refused in any case"`
-	JWT          []Issuer `yaml:"jwt" doc:"whose tokens are taken, and how they are checked"`
-	APIKeys      []Key    `yaml:"api_keys" doc:"the API keys, by hash; make one with blaze key new"`
-	APIKeyFiles  []string `yaml:"api_key_files" doc:"files with further api_keys, as a YAML list; a change of the file reloads the policy" example:"[keys.yaml]"`
-	APIKeyHeader string   `yaml:"api_key_header" default:"x-api-key" doc:"header field that may carry an API key besides Authorization: Bearer; empty for none"`
-	Sessions     Sessions `yaml:"sessions" doc:"how many, how old, and which are ended"`
+	Required     bool         `yaml:"required" default:"true" doc:"whether a caller without credentials is refused; wrong credentials are refused in any case"`
+	JWT          []Issuer     `yaml:"jwt" doc:"whose tokens are taken, and how they are checked"`
+	APIKeys      []Key        `yaml:"api_keys" doc:"the API keys, by hash; make one with blaze key new"`
+	APIKeyFiles  []string     `yaml:"api_key_files" doc:"files with further api_keys, as a YAML list; a change of the file reloads the policy" example:"[keys.yaml]"`
+	APIKeyHeader string       `yaml:"api_key_header" default:"x-api-key" doc:"header field that may carry an API key besides Authorization: Bearer; empty for none"`
+	ClientCerts  []ClientCert `yaml:"client_certs" doc:"who clients with a certificate are"`
+	Sessions     Sessions     `yaml:"sessions" doc:"how many, how old, and which are ended"`
 }
 
 // Sessions bounds what good credentials are good for. Mode and share are those of max_concurrent.
@@ -69,6 +70,7 @@ type Key struct {
 	Roles   []string `yaml:"roles" doc:"its roles, as named under authz" example:"[user]"`
 	Tier    string   `yaml:"tier" doc:"its tier, as named in limits and queues" example:"free"`
 	Tenant  string   `yaml:"tenant" doc:"its tenant" example:"acme"`
+	TOTP    string   `yaml:"totp" doc:"base32 secret of one-time codes (RFC 6238), given in x-blaze-otp where a role demands mfa" example:"${env:CI_TOTP}"`
 	Expires Date     `yaml:"expires" doc:"its last day (UTC), or the second it ends; never when absent" example:"2027-01-31"`
 }
 

@@ -29,6 +29,7 @@ type credential struct {
 func (f *Filter) find(x *filters.Exchange) (c credential, no *refusal) {
 	h := x.Request
 	c.keyOnly = true
+	x.Credentials.OTP = len(h.PeekAll(otpField)) > 0
 	for i, v := range h.PeekAll(fasthttp.HeaderAuthorization) {
 		x.Credentials.Authorization = true
 		token, ok := bearer(v)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 type apiKey struct {
 	digest   Hash
 	identity *filters.Identity
+	codes    *codes // nil for a key without a second factor
 }
 
 // keyTable finds API keys by digest. Looking up a digest in a map takes time that depends on the digest, and so on
@@ -92,24 +94,49 @@ func (t *keyTable) add(k Key) error {
 	case t.byDigest[k.Hash] != nil:
 		problems = append(problems, &setting.Problem{Path: "hash", Want: "a hash that no other key has", Got: "that of " + t.byDigest[k.Hash].identity.KeyID})
 	}
-	for at, s := range map[string]string{"subject": k.Subject, "tier": k.Tier, "tenant": k.Tenant} {
-		if !fit(s) {
-			problems = append(problems, setting.Wrong(at, "at most 256 bytes without control characters", s))
-		}
-	}
-	for i, s := range k.Roles {
-		if s == "" || !fit(s) {
-			problems = append(problems, setting.Wrong(fmt.Sprintf("roles[%d]", i), "a role's name", s))
-		}
+	problems = append(problems, checkNames(k.Subject, k.Tier, k.Tenant, k.Roles))
+	secret, err := decodeSecret(k.TOTP)
+	if k.TOTP != "" && err != nil {
+		problems = append(problems, &setting.Problem{Path: "totp", Want: "at least 16 bytes in base32", Got: fmt.Sprintf("%d characters", len(k.TOTP))})
 	}
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	t.insert(k)
+	t.insert(k, secret)
 	return nil
 }
 
-func (t *keyTable) insert(k Key) {
+// checkNames checks what an identity is made of. Problems are in the order of the policy.
+func checkNames(subject, tier, tenant string, roles []string) error {
+	var problems []error
+	for _, v := range [][2]string{{"subject", subject}, {"tier", tier}, {"tenant", tenant}} {
+		if !fit(v[1]) {
+			problems = append(problems, setting.Wrong(v[0], "at most 256 bytes without control characters", v[1]))
+		}
+	}
+	for i, s := range roles {
+		if s == "" || !fit(s) {
+			problems = append(problems, setting.Wrong(fmt.Sprintf("roles[%d]", i), "a role's name", s))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// inherit takes over the used codes of keys whose secret is the same.
+func (t *keyTable) inherit(prev *Filter) {
+	if prev == nil {
+		return
+	}
+	for id, k := range t.byID {
+		old := prev.keys.byID[id]
+		if k.codes == nil || old == nil || old.codes == nil || !bytes.Equal(k.codes.secret, old.codes.secret) {
+			continue
+		}
+		k.codes = old.codes
+	}
+}
+
+func (t *keyTable) insert(k Key, secret []byte) {
 	if k.Subject == "" {
 		k.Subject = k.ID
 	}
@@ -117,6 +144,9 @@ func (t *keyTable) insert(k Key) {
 		Subject: k.Subject, Roles: k.Roles, Tier: k.Tier, Tenant: k.Tenant,
 		KeyID: k.ID, Method: "key", Expires: time.Time(k.Expires),
 	}}
+	if secret != nil {
+		a.codes = &codes{secret: secret}
+	}
 	t.byDigest[k.Hash], t.byID[k.ID] = a, a
 }
 

@@ -20,6 +20,10 @@ var (
 	noKey      = refusal{filters.InvalidAPIKey, "key.unknown"}
 	keyExpired = refusal{filters.TokenExpired.With("The API key has expired."), "key.expired"}
 
+	twoCodes     = refusal{filters.InsufficientAuth.With("The request carries two one-time codes."), "otp.two"}
+	wrongCode    = refusal{filters.InsufficientAuth.With("The one-time code is not valid, or was used before."), "otp.wrong"}
+	tooManyCodes = refusal{filters.InsufficientAuth.With("Too many wrong one-time codes; wait some minutes."), "otp.throttled"}
+
 	noToken     = refusal{filters.InvalidToken, "jwt.malformed"}
 	noHeader    = refusal{filters.InvalidToken, "jwt.header"}
 	noAlgorithm = refusal{filters.InvalidToken, "jwt.algorithm"}
