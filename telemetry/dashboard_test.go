@@ -223,6 +223,7 @@ func TestDashboard(t *testing.T) {
 	p.do(`refresh()`)
 	p.says("state", "queue-long")
 	p.holds("what is wrong is in the title", `document.title.startsWith('✖')`)
+	p.do(`document.querySelector('#found > button').click(); document.getElementById('query').value = ''`)
 	p.shoot("light", 1280, "light")
 	p.shoot("dark", 1280, "dark")
 	p.shoot("phone", 390, "light")
@@ -305,6 +306,8 @@ func (p pageOf) show(url string, width int64, scheme string) {
 func (p pageOf) shoot(name string, width int64, scheme string) {
 	p.t.Helper()
 	p.show("", width, scheme)
+	p.do(`refresh()`)
+	p.holds("drawn anew", fmt.Sprintf(`document.querySelector('svg.chart').viewBox.baseVal.width <= %d`, width))
 	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		p.t.Fatal(err)

@@ -38,6 +38,9 @@ const charts = [
   {title: 'Memory of Blaze', unit: 'bytes', ask: 'name=blaze_process_memory_bytes&by=none', label: '', name: 'in use'},
 ];
 
+// whole leaves out the step that is not over yet, in which a rate would seem to fall.
+const whole = (query, points) => /fn=(rate|increase)/.test(query) && points.length > 1 ? points.slice(0, -1) : points;
+
 function quantiles(name, ...fns) {
   return fns.map(fn => ({name: fn, ask: `name=${name}&fn=${fn}&by=none`}));
 }
@@ -49,7 +52,7 @@ async function drawCharts() {
     let lines = [], grid = null;
     if (c.ask) {
       grid = await ask(`metrics/history?since=${since}&${c.ask}`);
-      lines = (grid?.series || []).map(s => ({name: s.labels[c.label] || c.name || 'all', points: s.points}));
+      lines = (grid?.series || []).map(s => ({name: s.labels[c.label] || c.name || 'all', points: whole(c.ask, s.points)}));
     } else {
       const answers = await Promise.all(c.lines.map(l => ask(`metrics/history?since=${since}&${l.ask}`)));
       answers.forEach((a, i) => { if (a) { grid = a; lines.push({name: c.lines[i].name, points: a.series[0]?.points || []}); } });
@@ -62,7 +65,7 @@ async function drawCharts() {
 
 async function now(query) {
   const a = await ask(`metrics/history?since=2m&step=1m&by=none&${query}`);
-  const points = (a?.series[0]?.points || []).filter(p => p !== null);
+  const points = whole(query, a?.series[0]?.points || []).filter(p => p !== null);
   return points.length ? points[points.length - 1] : null;
 }
 
@@ -102,7 +105,7 @@ const brief = v => v === null || v === undefined ? '' : typeof v === 'object' ? 
 function drawState(health, alerts, errors, security) {
   const bad = [], warn = [];
   if (health.status === 'down') bad.push('Not ready: ' + (health.reason || 'no traffic is taken') + '.');
-  for (const a of alerts.firing) (a.severity === 'page' || a.severity === 'critical' ? bad : warn).push(`Alert ${a.name}: ${a.when}, now ${units.number(a.value)}, since ${ago(a.since)}.`);
+  for (const a of alerts.firing) (a.severity === 'page' || a.severity === 'critical' ? bad : warn).push(`Alert ${a.name}: ${a.when}, now ${units.number(a.value)}, for ${ago(a.since).replace(' ago', '')}.`);
   for (const [name, c] of Object.entries(health.checks)) {
     if (c.status === 'down') bad.push(`${name} is down. ${brief(c.detail)}`);
     if (c.status === 'degraded') warn.push(`${name} is degraded. ${brief(c.detail)}`);

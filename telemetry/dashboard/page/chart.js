@@ -12,7 +12,7 @@ function svg(name, attributes, ...children) {
 // units: how a number of each unit is written.
 const units = {
   seconds(v) {
-    if (v < 1e-3) return (v * 1e6).toPrecision(3).replace(/\.?0+$/, '') + ' µs';
+    if (v < 1e-3) return +(v * 1e6).toPrecision(3) + ' µs';
     if (v < 1) return +(v * 1e3).toPrecision(3) + ' ms';
     return +v.toPrecision(3) + ' s';
   },
@@ -42,12 +42,12 @@ function clock(seconds, span) {
 
 // drawChart fills figure with lines: [{name, points}], each point at from + i*step seconds; null is a gap.
 function drawChart(figure, title, unit, lines, from, step) {
-  const width = 600, height = 150, left = 52, bottom = 18, format = units[unit];
+  const width = Math.max(260, figure.clientWidth - 26), height = 150, left = 52, bottom = 18, format = units[unit];
   const n = Math.max(2, ...lines.map(l => l.points.length));
   const top = niceTop(Math.max(0, ...lines.flatMap(l => l.points.filter(p => p !== null))));
   const x = i => left + (width - left - 6) * i / (n - 1);
   const y = v => 6 + (height - bottom - 6) * (1 - v / top);
-  const picture = svg('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': title});
+  const picture = svg('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title});
   for (const share of [0, .5, 1]) {
     picture.append(svg('line', {class: 'grid', x1: left, x2: width, y1: y(top * share), y2: y(top * share)}));
     picture.append(svg('text', {x: left - 6, y: y(top * share) + 4, 'text-anchor': 'end'}, format(top * share)));
@@ -66,7 +66,7 @@ function drawChart(figure, title, unit, lines, from, step) {
     });
     picture.append(svg('path', {class: 's' + k % 6, d}));
   });
-  const cursor = svg('line', {class: 'cursor', x1: -9, x2: -9, y1: 0, y2: height - bottom});
+  const cursor = svg('line', {class: 'cursor', visibility: 'hidden', y1: 0, y2: height - bottom});
   picture.append(cursor);
   const legend = element('div', {class: 'legend'});
   const show = i => legend.replaceChildren(...lines.map((l, k) => element('span', {}, element('i', {class: 's' + k % 6}), l.name,
@@ -77,11 +77,12 @@ function drawChart(figure, title, unit, lines, from, step) {
     const box = picture.getBoundingClientRect();
     const i = Math.round(((e.clientX - box.left) / box.width * width - left) / (width - left - 6) * (n - 1));
     if (i < 0 || i >= n) return;
+    cursor.setAttribute('visibility', 'visible');
     cursor.setAttribute('x1', x(i));
     cursor.setAttribute('x2', x(i));
     show(i);
   });
-  picture.addEventListener('pointerleave', () => { cursor.setAttribute('x1', -9); cursor.setAttribute('x2', -9); show(last); });
+  picture.addEventListener('pointerleave', () => { cursor.setAttribute('visibility', 'hidden'); show(last); });
   const empty = lines.every(l => l.points.every(p => p === null));
   figure.replaceChildren(element('figcaption', {}, title), empty ? element('p', {class: 'soft'}, 'Nothing in this period.') : picture, legend);
 }
