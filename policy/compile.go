@@ -2,6 +2,8 @@ package policy
 
 import (
 	"errors"
+	"sort"
+	"strings"
 	"time"
 
 	"blaze/filters"
@@ -40,7 +42,7 @@ func (e Env) read(path string) ([]byte, error) {
 // Compile makes a Snapshot of files, or says everything that is wrong with them (Problems). What did not change from prev,
 // which may be nil, keeps its state. It starts no goroutine and touches no network.
 func Compile(files []File, prev *Snapshot, env Env) (*Snapshot, error) {
-	c := &compiler{document: load(files, env), prev: prev, env: env}
+	c := &compiler{document: load(files, env), prev: prev, env: env, configs: map[string]any{}}
 	s := c.compile()
 	scrub(c.problems, c.secrets)
 	if ps := ordered(c.problems, c.sources); len(ps) > 0 {
@@ -54,6 +56,9 @@ type compiler struct {
 	*document
 	prev *Snapshot
 	env  Env
+
+	configs  map[string]any // by filter: what its section was decoded into
+	warnings []Problem
 }
 
 func (c *compiler) compile() *Snapshot {
@@ -66,6 +71,7 @@ func (c *compiler) compile() *Snapshot {
 	s.view, _ = mask("", c.tree).(map[string]any)
 	c.version(&p)
 	c.proxy(s)
+	c.telemetry(s)
 	s.Pools = c.pools(&p)
 	c.routing(s, &p)
 	stages := c.stages(s.Pools, p.Filters.Tree)
@@ -74,7 +80,12 @@ func (c *compiler) compile() *Snapshot {
 		return nil
 	}
 	s.JSON = jsonLimits(stages)
+	s.models = models(c.tree, nil)
+	sort.SliceStable(s.models, func(i, j int) bool { // the plainest name of a model is its label
+		return strings.Count(s.models[i], "*") < strings.Count(s.models[j], "*") || s.models[j] == "*" && s.models[i] != "*"
+	})
 	s.Chain = filters.NewChain(stages, c.env.Metrics, c.env.Log)
+	c.warn(s)
 	return s
 }
 
@@ -126,6 +137,18 @@ func (c *compiler) proxy(s *Snapshot) {
 	if c.note("proxy.trusted_proxies", err) && trusted.Len() > 0 {
 		s.Trusted = trusted
 	}
+}
+
+func (c *compiler) telemetry(s *Snapshot) {
+	if !c.clean("telemetry") {
+		return
+	}
+	s.Telemetry.Resolve(func(path string) string {
+		full, err := c.resolve(path, c.env.Dir)
+		c.note("telemetry", err)
+		return full
+	})
+	c.note("telemetry", s.Telemetry.Validate())
 }
 
 // pools compiles the upstreams; a policy that names none gets the process's own, as model.
@@ -198,7 +221,7 @@ func (c *compiler) stage(st stage, section any, env filters.Env) (out filters.St
 	if !c.note(path, err) {
 		return out, false
 	}
-	out.Filter = f
+	out.Filter, c.configs[st.name] = f, cfg
 	return out, out.Mode != filters.Off
 }
 
@@ -256,4 +279,27 @@ func jsonLimits(stages []filters.Stage) engine.Limits {
 		}
 	}
 	return engine.Limits{}
+}
+
+// models collects every model name and pattern that the policy speaks of: the only ones that become metric labels.
+func models(v any, out []string) []string {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range decode.Keys(v) {
+			if list, ok := v[k].([]any); ok && k == "models" {
+				for _, m := range list {
+					if s, ok := m.(decode.Scalar); ok && s.Text != "" && !contains(out, s.Text) {
+						out = append(out, s.Text)
+					}
+				}
+				continue
+			}
+			out = models(v[k], out)
+		}
+	case []any:
+		for _, e := range v {
+			out = models(e, out)
+		}
+	}
+	return out
 }

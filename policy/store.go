@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -60,15 +59,7 @@ type Store struct {
 
 // Open loads the policy for the first time; every problem is in err (Problems), one a line.
 func Open(o Options) (*Store, error) {
-	if o.Env == nil {
-		o.Env = os.LookupEnv
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Poll <= 0 {
-		o.Poll = time.Second
-	}
+	o.fill()
 	s := &Store{o: o, swapped: make(chan struct{}, 1)}
 	snap, watch, err := s.load(nil)
 	s.watch = watch
@@ -76,7 +67,7 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s.current.Store(snap)
-	o.Tel.Configure(snap.Telemetry)
+	s.tell(snap)
 	o.Tel.Metrics.Gauge("blaze_policy_age_seconds", func() float64 { return o.Now().Sub(s.Current().Loaded).Seconds() })
 	return s, nil
 }
@@ -128,7 +119,7 @@ func (s *Store) refused(err error) {
 func (s *Store) swap(old, snap *Snapshot) {
 	s.changes = diff(old, snap)
 	s.current.Store(snap)
-	s.o.Tel.Configure(snap.Telemetry)
+	s.tell(snap)
 	old.Pools.Close(snap.Pools)
 	select {
 	case s.swapped <- struct{}{}:
@@ -142,6 +133,12 @@ func (s *Store) swap(old, snap *Snapshot) {
 	s.o.Tel.Event(telemetry.Event{Kind: "reload", Note: "policy " + snap.Hash[:12]})
 }
 
+// tell lets telemetry know what serves.
+func (s *Store) tell(snap *Snapshot) {
+	s.o.Tel.SetKnown(telemetry.Known{Models: snap.models})
+	s.o.Tel.Configure(snap.Telemetry)
+}
+
 // load reads and compiles the policy as it is now, and says what it was made of, so that a bad one is watched as well.
 func (s *Store) load(prev *Snapshot) (snap *Snapshot, watch map[string]digest, err error) {
 	f := newFiles()
@@ -153,11 +150,11 @@ func (s *Store) load(prev *Snapshot) (snap *Snapshot, watch map[string]digest, e
 			snap, err = nil, fmt.Errorf("BUG: compiling the policy panicked: %v", p)
 		}
 	}()
-	sources, embedded, err := s.sources(f)
+	sources, embedded, err := s.o.sources(f)
 	if err != nil {
 		return nil, watch, Problems(missing(s.o.Path, err))
 	}
-	env := s.env(f)
+	env := s.o.env(f)
 	snap, err = Compile(sources, prev, env)
 	if err != nil {
 		return nil, watch, err
@@ -169,25 +166,25 @@ func (s *Store) load(prev *Snapshot) (snap *Snapshot, watch map[string]digest, e
 	return snap, watch, nil
 }
 
-func (s *Store) env(f *files) Env {
+func (o *Options) env(f *files) Env {
 	return Env{
-		Getenv: s.o.Env, Read: f.read, Dir: policyDir(s.o.Path), Upstream: s.o.Upstream,
-		Metrics: s.o.Tel.Metrics, Log: s.o.Tel.Log, Events: s.o.Tel.Event, Now: s.o.Now,
+		Getenv: o.Env, Read: f.read, Dir: policyDir(o.Path), Upstream: o.Upstream,
+		Metrics: o.Tel.Metrics, Log: o.Tel.Log, Events: o.Tel.Event, Now: o.Now,
 	}
 }
 
-// sources reads the policy's own files; embedded are those of them that are not on disk.
-func (s *Store) sources(f *files) (sources, notOnDisk []File, err error) {
+// sources reads the policy's own files; notOnDisk are those of them that nothing watches.
+func (o *Options) sources(f *files) (sources, notOnDisk []File, err error) {
 	switch {
-	case s.o.Source != nil:
-		one := []File{{Name: "demo.yaml", Data: s.o.Source}}
+	case o.Source != nil:
+		one := []File{{Name: "demo.yaml", Data: o.Source}}
 		return one, one, nil
-	case s.o.Path == "":
+	case o.Path == "":
 		data, err := embedded.ReadFile("default.yaml")
 		one := []File{{Name: "default.yaml", Data: data}}
 		return one, one, err
 	}
-	sources, err = f.policy(s.o.Path)
+	sources, err = f.policy(o.Path)
 	return sources, nil, err
 }
 
