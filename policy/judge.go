@@ -13,7 +13,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"blaze/filters"
-	"blaze/telemetry"
 	"blaze/upstream"
 	"blaze/upstream/engine"
 )
@@ -185,9 +184,4 @@ func (t *Test) call(now time.Time) (Call, error) {
 	}
 	head.WriteString("\r\n")
 	return Call{Head: head.Bytes(), Body: []byte(t.Body), Client: client, Key: t.Key, ID: "policy-test", At: now}, nil
-}
-
-// quiet is a chain of the same stages that counts and logs nowhere.
-func (s *Snapshot) quiet() *filters.Chain {
-	return filters.NewChain(s.Chain.Stages(), telemetry.NewMetrics(), telemetry.Logger{})
 }

@@ -152,7 +152,7 @@ func (s *Store) load(prev *Snapshot) (snap *Snapshot, watch map[string]digest, e
 	}()
 	sources, embedded, err := s.o.sources(f)
 	if err != nil {
-		return nil, watch, Problems(missing(s.o.Path, err))
+		return nil, watch, missing(s.o.Path, err)
 	}
 	env := s.o.env(f)
 	snap, err = Compile(sources, prev, env)

@@ -60,6 +60,6 @@ func policyDir(path string) string {
 }
 
 // missing is the problem of a policy that cannot be read at all.
-func missing(path string, err error) []Problem {
-	return []Problem{{Pos: decode.Pos{File: path}, Want: "a policy file, or a folder of *.yaml files", Got: err.Error()}}
+func missing(path string, err error) Problems {
+	return Problems{{Pos: decode.Pos{File: path}, Want: "a policy file, or a folder of *.yaml files", Got: err.Error()}}
 }
