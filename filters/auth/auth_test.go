@@ -290,11 +290,20 @@ func TestAllocs(t *testing.T) {
 		if got := verdict(filter, x); !strings.HasPrefix(got, "pass") {
 			t.Fatalf("%s: %s", what, got)
 		}
-		if n := testing.AllocsPerRun(200, func() { filter.Request(x) }); n != 0 {
+		if n := testing.AllocsPerRun(200, func() { filter.Request(x); filter.Settle(x) }); n != 0 {
 			t.Errorf("%s: want no allocation; got %v", what, n)
 		}
 	}
 	f("API key", "Authorization: Bearer "+userKey)
 	f("API key in its field", "x-api-key: "+userKey)
+	cfg := testConfig()
+	cfg.Sessions = Sessions{MaxConcurrent: 8, MaxAge: time.Hour}
+	filter = build(t, cfg, env(t, nil, nil))
+	if err := filter.Revoke(t.Context(), Revocation{Kind: RevokeKey, ID: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	f("API key with sessions and revocations", "Authorization: Bearer "+userKey)
+	f("token seen before, with them", "Authorization: Bearer "+mint(t, "HS256", []byte(secret), map[string]any{"jti": "t1"}))
+	filter = build(t, testConfig(), env(t, nil, nil))
 	f("token seen before", "Authorization: Bearer "+mint(t, "HS256", []byte(secret), nil))
 }
