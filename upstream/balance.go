@@ -12,6 +12,8 @@ func newPicker(b Balance, targets []*target) picker {
 	switch b {
 	case RoundRobin:
 		return &roundRobin{order: schedule(targets)}
+	case Prefix:
+		return newPrefixAffinity(targets)
 	}
 	return leastInflight(targets)
 }

@@ -16,6 +16,7 @@ type Config struct {
 	Health      *Health      `yaml:"health" doc:"active checks of the targets; absent: only the breaker takes one out"`
 	Concurrency *Concurrency `yaml:"concurrency" doc:"how many requests the targets together work on at once; absent: any number"`
 	Queue       *Queue       `yaml:"queue" doc:"where requests over the concurrency limit wait; absent: they are refused"`
+	Fallback    []Fallback   `yaml:"fallback" doc:"what stands in when this upstream cannot serve, in order: an upstream, the same with another model, or a fixed answer" example:"[small, {upstream: spare, model: llama-3-8b}, {status: 200, body: {choices: []}}]"`
 	Headers     *Headers     `yaml:"headers" doc:"fields to set or take out in every request to this upstream"`
 	TLS         *TLS         `yaml:"tls" doc:"for https targets: whom to trust and which certificate to show"`
 	Retry       *Retry       `yaml:"retry" doc:"when a request is sent again; absent: only to another target, when no connection came about"`

@@ -22,8 +22,14 @@ type Lease struct {
 	ticket ticket    // of the target's breaker: how the attempt ends
 	tried  []*target // by this exchange, the leased one last
 
+	// A lease of AcquireFallback: which one, and its answer where that is fixed.
+	via   *alternative
+	index int
+	fixed *fixed
+
 	limits
 	resp    Response
+	reached progress  // how far the last attempt came
 	began   time.Time // of the running attempt
 	verdict Outcome   // what the lease itself has seen of it
 	cause   cause     // of a Failure
@@ -60,6 +66,9 @@ func (t *ticket) prove() {
 
 // Info names what was leased; after a RoundTrip, the target that answered.
 func (l *Lease) Info() Info {
+	if l.target == nil { // a fixed answer
+		return Info{Pool: l.pool.name, Target: "fixed", Engine: l.pool.engine}
+	}
 	return Info{Pool: l.pool.name, Target: l.target.url, Engine: l.pool.engine}
 }
 
@@ -105,8 +114,10 @@ func (l *Lease) Release(o Outcome) {
 		return
 	}
 	l.resp.Close()
-	l.whole.record(l.leave(o))
-	l.pool.gate.leave(l.pool.places())
+	if l.target != nil {
+		l.whole.record(l.leave(o))
+		l.pool.gate.leave(l.pool.places())
+	}
 	l.recycle()
 }
 
@@ -115,6 +126,8 @@ func (l *Lease) recycle() {
 	p := l.pool
 	l.pool, l.target, l.want, l.limits, l.tried = nil, nil, Want{}, limits{}, l.tried[:0]
 	l.whole, l.ticket = ticket{}, ticket{}
+	l.via, l.index, l.fixed = nil, 0, nil
+	l.resp.lease, l.resp.rest = nil, nil
 	p.leases.Put(l)
 }
 
@@ -125,11 +138,15 @@ func (l *Lease) recycle() {
 func (l *Lease) RoundTrip(r *Request, cancel *Cancel, deadline time.Time) (*Response, error) {
 	l.limits = limits{timeout: l.pool.timeout, cancel: cancel, deadline: deadline}
 	l.resp.reset(l)
+	if l.fixed != nil {
+		return l.answerFixed(), nil
+	}
 	if l.pool.budget != nil {
 		l.pool.budget.add()
 	}
 	for {
 		p, err := l.attempt(r)
+		l.reached = p
 		l.judge(err)
 		again, stop := l.again(r, p, err)
 		switch {
@@ -223,7 +240,7 @@ func (l *Lease) exchange(c *conn, r *Request) error {
 		}
 		return l.explain(err, ErrFirstByte)
 	}
-	l.resp.open(c, r, sendErr == nil)
+	l.resp.begin(c, r, sendErr == nil)
 	return nil
 }
 

@@ -22,6 +22,8 @@ type Pool struct {
 	rewrite    *rewrite
 	targets    []*target
 	picker     picker
+	affine     bool
+	fallbacks  []alternative
 	breaker    *breaker // over all targets; nil when there is only one
 	gate       *gate
 	health     *Health // nil: every target is taken to be well
@@ -89,6 +91,7 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		seen[a.url] = true
 		p.targets = append(p.targets, newTarget(p, a, max(t.Weight, 1), secure, cfg.Breaker, prev, env))
 	}
+	p.affine = cfg.Balance == Prefix
 	p.picker = newPicker(cfg.Balance, p.targets)
 	p.inherit(cfg, prev, env)
 	return p, errors.Join(problems...)
@@ -204,11 +207,7 @@ func (p *Pool) Acquire(w Want) (l *Lease, retry time.Duration, err error) {
 			return nil, p.gate.retry(), err
 		}
 	}
-	l, _ = p.leases.Get().(*Lease)
-	if l == nil {
-		l = new(Lease)
-	}
-	l.pool, l.want = p, w
+	l = p.lease(w)
 	l.whole = ticket{breaker: p.breaker, permit: whole, open: true}
 	l.avoid(w.Avoid)
 	t, permit, wait, ok := l.choose()
@@ -222,6 +221,19 @@ func (p *Pool) Acquire(w Want) (l *Lease, retry time.Duration, err error) {
 	l.held.Store(true)
 	return l, 0, nil
 }
+
+// lease takes an empty lease out of the pool of them.
+func (p *Pool) lease(w Want) *Lease {
+	l, _ := p.leases.Get().(*Lease)
+	if l == nil {
+		l = new(Lease)
+	}
+	l.pool, l.want = p, w
+	return l
+}
+
+// Affine reports whether Want.Affinity has any effect.
+func (p *Pool) Affine() bool { return p.affine }
 
 // places is how many requests may be in flight; 0 is no bound.
 func (p *Pool) places() int64 { return p.limit }

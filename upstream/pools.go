@@ -39,6 +39,7 @@ func New(cfg map[string]Config, prev *Pools, env Env) (*Pools, error) {
 		ps.byName[name] = p
 	}
 	slices.Sort(ps.names)
+	problems = append(problems, linkFallbacks(cfg, ps.byName, ps.names))
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}

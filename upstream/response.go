@@ -27,6 +27,8 @@ type Response struct {
 	err     error // what ended the body; io.EOF is its proper end
 	whole   bool  // the request was sent to its end
 	tunnel  *tunnel
+	rest    []byte // of a fixed answer's body
+	open    bool   // a fixed answer is being read
 }
 
 // errClosed: the response is read after its Close.
@@ -35,11 +37,11 @@ var errClosed = errors.New("upstream response closed")
 func (r *Response) reset(l *Lease) {
 	r.Size, r.Retries, r.framing.status = 0, 0, 0
 	r.lease, r.conn, r.err, r.tunnel = l, nil, nil, nil
-	r.body = body{}
+	r.body, r.rest, r.open = body{}, nil, false
 }
 
-// open begins the body that follows the head on c.
-func (r *Response) open(c *conn, req *Request, whole bool) {
+// begin starts the body that follows the head on c.
+func (r *Response) begin(c *conn, req *Request, whole bool) {
 	r.conn, r.whole, r.err = c, whole, nil
 	r.body = body{conn: c}
 	f := &r.framing
@@ -66,6 +68,8 @@ func (r *Response) Read(p []byte) (int, error) {
 	switch {
 	case r.err != nil:
 		return 0, r.err
+	case r.open:
+		return r.readFixed(p)
 	case r.conn == nil:
 		return 0, errClosed
 	case len(p) == 0:
@@ -100,6 +104,7 @@ func (r *Response) Conn() net.Conn {
 // is how an engine learns to stop. More calls do nothing.
 func (r *Response) Close() {
 	c := r.conn
+	r.open = false
 	if c == nil {
 		return
 	}

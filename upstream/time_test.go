@@ -49,6 +49,8 @@ func silence(part string) func(b *backend, c net.Conn) {
 	}
 }
 
+var noDeadline time.Time
+
 const partAnswer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 
 // Each wait has its own limit and its own error; the exchange's end beats them all; a cancellation ends any of them, and

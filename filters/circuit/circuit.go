@@ -1,6 +1,6 @@
-// Package circuit is the last filter: it takes a place at a model server, or refuses at once when there is none to be
-// had. Which target, whether its breaker is open and what the breaker's figures are is the upstream's business; this
-// package never sends anything.
+// Package circuit is the last filter: it takes a place at a model server, waiting in the upstream's queue where there is
+// one, or refuses at once when there is none to be had. Which target, whether its breaker is open and what the figures
+// are is the upstream's business; this package never sends anything.
 package circuit
 
 import (
@@ -11,7 +11,7 @@ import (
 )
 
 // Config is the policy's filters.circuit section. It has no keys of its own beside those every filter shares: the
-// breaker's figures stand in the upstreams section, by the targets they are about.
+// figures of breakers, queues and limits stand in the upstreams section, by the targets they are about.
 type Config struct{}
 
 // Filter is the circuit filter. Immutable after New, safe for concurrent use.
@@ -23,27 +23,34 @@ func New(Config, *Filter, filters.Env) (*Filter, error) { return &Filter{}, nil 
 // Request passes: a place is taken only once everything else has passed, the body too.
 func (f *Filter) Request(*filters.Exchange) filters.Verdict { return filters.Pass() }
 
-// Body takes a lease at a target of x.Upstream. An exchange without an upstream passes: the proxy answers it. So does a
-// dry run, which takes nothing.
+// Body takes a lease at x.Upstream, or else at one of its fallbacks. An exchange without an upstream passes: the proxy
+// answers it. So does a dry run, which takes nothing.
 func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
 	if x.Upstream == nil || x.Dry {
 		return filters.Pass()
 	}
 	began := x.Now()
-	lease, retry, err := x.Upstream.Acquire(upstream.Want{
-		Tier:     x.Identity.Tier,
-		Deadline: x.Deadline,
-		Cancel:   x.Cancel,
-	})
+	lease, retry, err := x.Upstream.Acquire(want(x))
+	if err != nil && !errors.Is(err, upstream.ErrCancelled) {
+		if l := x.Upstream.AcquireFallback(0, want(x)); l != nil {
+			fallTo(x, l)
+			err = nil
+		}
+	} else if err == nil {
+		x.Lease = lease
+	}
 	x.Waited += x.Now().Sub(began)
 	switch {
 	case err == nil:
-		x.Lease = lease
 		return filters.Pass()
 	case errors.Is(err, upstream.ErrUnavailable):
 		return filters.Deny(filters.UpstreamUnavailable, "breaker").After(retry)
-	case errors.Is(err, upstream.ErrCancelled), errors.Is(err, upstream.ErrTimeout):
-		return filters.Deny(filters.UpstreamUnavailable, "gave_up")
+	case errors.Is(err, upstream.ErrQueueFull):
+		return filters.Deny(filters.QueueFull, "queue").After(retry)
+	case errors.Is(err, upstream.ErrQueueTimeout), errors.Is(err, upstream.ErrTimeout):
+		return filters.Deny(filters.QueueTimeout, "queue").After(retry)
+	case errors.Is(err, upstream.ErrCancelled):
+		return filters.Deny(filters.QueueTimeout, "client_gone") // nobody reads it
 	}
 	return filters.Fail(err)
 }
@@ -54,4 +61,42 @@ func (f *Filter) Settle(x *filters.Exchange) {
 		x.Lease = nil
 		l.Release(x.Result)
 	}
+}
+
+// Fall moves x to the next of its upstream's fallbacks after the lease that it holds has failed, and gives that lease
+// back; the answer it may have had is closed. False when there is no other, and nothing has changed. The proxy asks
+// Lease.Elsewhere first. x.Edits may differ after.
+func Fall(x *filters.Exchange) bool {
+	if x.Upstream == nil || x.Lease == nil {
+		return false
+	}
+	from := 0
+	if i, _, _, ok := x.Lease.Fallback(); ok {
+		from = i + 1
+	}
+	next := x.Upstream.AcquireFallback(from, want(x))
+	if next == nil {
+		return false
+	}
+	x.Lease.Release(upstream.Neutral)
+	fallTo(x, next)
+	return true
+}
+
+// fallTo puts the fallback's lease in place: its model is asked for, and the exchange is marked as degraded.
+func fallTo(x *filters.Exchange, l *upstream.Lease) {
+	x.Lease = l
+	_, name, model, _ := l.Fallback()
+	if x.Degraded == "" {
+		x.Degraded = "fallback-" + name
+	}
+	setModel(x, model)
+}
+
+func want(x *filters.Exchange) upstream.Want {
+	w := upstream.Want{Tier: x.Identity.Tier, Deadline: x.Deadline, Cancel: x.Cancel}
+	if x.Upstream.Affine() {
+		w.Affinity = affinity(x)
+	}
+	return w
 }
