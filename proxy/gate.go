@@ -35,6 +35,9 @@ func admit(x *filters.Exchange, s *policy.Snapshot) filters.Verdict {
 	x.Trace = parseTrace(x.Request.Peek("Traceparent"))
 	path, query, _ := bytes.Cut(x.Request.RequestURI(), []byte{'?'})
 	x.Query = query
+	if asksServer(x.Request) {
+		return filters.Pass() // there is no path to judge, and no route that it could take
+	}
 	if err := x.Path.Parse(path); err != nil {
 		return filters.Deny(filters.InvalidRequest, "path").At("path", err.Error())
 	}

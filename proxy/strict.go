@@ -65,8 +65,8 @@ func (s strictness) check(h *fasthttp.RequestHeader) (*filters.Denial, string) {
 	if string(m) == "CONNECT" || string(m) == "TRACE" {
 		return filters.MethodNotAllowed, "method"
 	}
-	// Only the origin form: absolute targets are for forward proxies, the asterisk for a server as a whole.
-	if u := h.RequestURI(); len(u) == 0 || u[0] != '/' || !all(u, &target) {
+	// Only the origin form: absolute targets are for forward proxies. The asterisk asks a server as a whole (RFC 9110, 9.3.7).
+	if u := h.RequestURI(); (len(u) == 0 || u[0] != '/' || !all(u, &target)) && !asksServer(h) {
 		return filters.InvalidRequest, "target"
 	}
 	raw := h.RawHeaders()
@@ -78,6 +78,11 @@ func (s strictness) check(h *fasthttp.RequestHeader) (*filters.Denial, string) {
 
 // framing counts the fields that say where a request ends and whose it is.
 type framing struct{ host, length, encoding, contentType, authorization int }
+
+// asksServer reports whether the request is OPTIONS *, about the server and no path of it.
+func asksServer(h *fasthttp.RequestHeader) bool {
+	return string(h.RequestURI()) == "*" && string(h.Method()) == "OPTIONS"
+}
 
 func (s strictness) fields(raw []byte, http11 bool) (*filters.Denial, string) {
 	var f framing

@@ -1,0 +1,96 @@
+package proxy_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"blaze/policy"
+	"blaze/proxy"
+	"blaze/telemetry"
+	"blaze/upstream/demo"
+)
+
+func TestMain(m *testing.M) {
+	// fasthttp keeps one goroutine for the process, for the Date field, and one of each stopped server until it wakes.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
+
+// served is a proxy that serves, on the real parts that main wires.
+type served struct {
+	addr    string
+	backend *demo.Server
+	tel     *telemetry.Telemetry
+	server  *proxy.Server
+}
+
+func (s *served) url() string { return "http://" + s.addr }
+
+// serve serves a policy before a demo backend, which the policy knows as ${env:BACKEND}; more variables are name=value.
+func serve(t testing.TB, source string, env ...string) *served {
+	t.Helper()
+	backend := demo.New(demo.Options{Now: func() time.Time { return time.Unix(1700000000, 0) }})
+	t.Cleanup(backend.Close)
+	s := serveBefore(t, source, backend.URL(), env...)
+	s.backend = backend
+	return s
+}
+
+func serveBefore(t testing.TB, source, upstream string, env ...string) *served {
+	t.Helper()
+	tel := telemetry.New(telemetry.Options{LogLevel: "error", Output: io.Discard})
+	store, err := policy.Open(policy.Options{Source: []byte(source), Upstream: upstream, Tel: tel, Env: func(name string) (string, bool) {
+		if name == "BACKEND" {
+			return upstream, true
+		}
+		for _, e := range env {
+			if v, ok := strings.CutPrefix(e, name+"="); ok {
+				return v, true
+			}
+		}
+		return "", false
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := proxy.New(proxy.Options{Listen: "127.0.0.1:0", Store: store, Tel: tel, Drain: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { store.Run(ctx) })
+	running.Go(func() { tel.Run(ctx) })
+	running.Go(func() {
+		if err := server.Run(ctx); err != nil {
+			t.Errorf("the proxy ended: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+		store.Current().Pools.Close(nil)
+	})
+	return &served{addr: server.Addr().String(), tel: tel, server: server}
+}
+
+// patience bounds every wait for something that must happen; it is no expectation of how fast.
+const patience = 30 * time.Second
+
+func dial(t testing.TB, addr string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
