@@ -36,6 +36,8 @@ type Exchange struct {
 	// one-time code or score), and Assume is the id of the API key that the caller is taken to have shown.
 	Dry    bool
 	Assume string
+	// policy.Replay only: the exchange is over already, so what waits (a queue, a delay) answers at once.
+	Replay bool
 
 	// policy.Router, before the head verdicts and, once the model is known, before the body verdicts: which route of the
 	// policy, which upstream, and which of its engine's routes. Endpoint is nil when no engine has the path; Allow then

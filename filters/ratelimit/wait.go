@@ -14,7 +14,7 @@ func (f *Filter) wait(x *filters.Exchange, d *decision, worst *ask) filters.Verd
 	if left := x.Deadline.Sub(x.Now()).Microseconds(); !x.Deadline.IsZero() && began+left < until {
 		until = began + left
 	}
-	if x.Shadowed || x.Dry {
+	if x.Shadowed || x.Dry || x.Replay {
 		if began+worst.wait > until {
 			return worst.late(worst.wait)
 		}
