@@ -159,6 +159,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	_ = s.ln.Close() // also where Serve has not got as far as fasthttp's own account of listeners
 	s.log.Info().Int64("open", s.open.Load()).Dur("drain", s.drain).Msg("draining")
 	s.shutdown(s.drain)
 	if s.open.Load() > 0 || s.watch.open() > 0 {
@@ -180,11 +181,11 @@ const cutTime = 2 * time.Second
 // shutdown asks fasthttp to stop, again and again: one that gives up would go on serving kept connections.
 func (s *Server) shutdown(within time.Duration) {
 	end := time.Now().Add(within)
-	for time.Now().Before(end) {
+	for {
 		ctx, cancel := context.WithDeadline(context.Background(), end)
 		err := s.fast.ShutdownWithContext(ctx)
 		cancel()
-		if err == nil && s.open.Load() == 0 {
+		if err == nil && s.open.Load() == 0 || !time.Now().Before(end) {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
