@@ -92,6 +92,15 @@ func Catalogue() []Metric {
 
 		// Limits.
 		counter("blaze_ratelimit_decisions_total", "decisions", "Decisions of a limit other than letting pass.", "limit", "decision"),
+		gauge("blaze_ratelimit_accounts", "accounts", "Accounts of a limit that something is used of.", "limit"),
+		gauge("blaze_ratelimit_coarse", "decisions", "Decisions on an account shared by a network, because the table is full.", "limit"),
+		gauge("blaze_ratelimit_waiting", "requests", "Requests that wait for their turn at a limit.", "limit"),
+		gauge("blaze_ratelimit_limit", "units", "What a limit's account holds now; it moves when the limit is adaptive.", "limit"),
+		gauge("blaze_ratelimit_redis_up", "bool", "1 when the shared store answers."),
+		gauge("blaze_ratelimit_replicas", "replicas", "Replicas that share the limits, as last seen."),
+		counter("blaze_ratelimit_redis_errors_total", "calls", "Calls of the shared store without an answer in time."),
+		counter("blaze_ratelimit_fallback_total", "decisions", "Decisions made without the shared store, by on_error."),
+		histogram("blaze_ratelimit_redis_seconds", "seconds", "Calls of the shared store.", []float64{100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 3e-3, 5e-3, 10e-3, 50e-3}),
 
 		// The proxy.
 		gauge("blaze_open_connections", "connections", "Open client connections."),
@@ -117,6 +126,7 @@ func Catalogue() []Metric {
 
 		// Telemetry itself.
 		counter("blaze_log_dropped_total", "lines", "Log lines lost because their destination was slow or full.", "log"),
+		counter("blaze_spans_lost_total", "spans", "Spans that could not be kept or sent."),
 		counter("blaze_alert_notifications_total", "messages", "Messages to alert webhooks, by result: sent, failed, dropped.", "result"),
 		gauge("blaze_alerts_firing", "alerts", "Alerts that fire now."),
 		gauge("blaze_build_info", "info", "Always 1; the version is its label.", "version"),
