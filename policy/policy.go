@@ -44,40 +44,40 @@ type Proxy struct {
 
 // TLS is proxy.tls.
 type TLS struct {
-	Cert       string `yaml:"cert" doc:"PEM file with the certificate chain"`
-	Key        string `yaml:"key" doc:"PEM file with the private key"`
-	ClientCA   string `yaml:"client_ca" doc:"PEM file; clients must then show a certificate signed by it"`
+	Cert       string `yaml:"cert" doc:"PEM file with the certificate chain" example:"tls.crt"`
+	Key        string `yaml:"key" doc:"PEM file with the private key" example:"tls.key"`
+	ClientCA   string `yaml:"client_ca" doc:"PEM file; clients must then show a certificate signed by it" example:"ca.crt"`
 	MinVersion string `yaml:"min_version" default:"1.2" doc:"1.2 or 1.3"`
 }
 
 // CORS is proxy.cors.
 type CORS struct {
-	Origins     []string      `yaml:"origins" doc:"allowed origins; * only without credentials"`
-	Headers     []string      `yaml:"headers" doc:"request headers a page may send"`
+	Origins     []string      `yaml:"origins" doc:"allowed origins; * only without credentials" example:"[\"https://app.example.com\"]"`
+	Headers     []string      `yaml:"headers" doc:"request headers a page may send" example:"[authorization, content-type]"`
 	MaxAge      time.Duration `yaml:"max_age" default:"10m" doc:"how long a browser may keep the preflight's answer"`
 	Credentials bool          `yaml:"credentials" default:"false" doc:"whether a page may send cookies"`
 }
 
 // Route is one entry of routes.
 type Route struct {
-	Name     string        `yaml:"name" doc:"name in logs and limits"`
+	Name     string        `yaml:"name" doc:"name in logs and limits" example:"chat"`
 	Path     string        `yaml:"path" doc:"canonical path; * stands for any run of characters" example:"/v1/chat/completions"`
-	Methods  []string      `yaml:"methods" doc:"methods; all when absent"`
-	Models   []string      `yaml:"models" doc:"model names with *; all when absent"`
-	Upstream string        `yaml:"upstream" doc:"name of an upstream"`
-	Timeout  time.Duration `yaml:"timeout" doc:"this route's proxy.timeout"`
+	Methods  []string      `yaml:"methods" doc:"methods; all when absent" example:"[POST]"`
+	Models   []string      `yaml:"models" doc:"model names with *; all when absent" example:"[\"bge-*\"]"`
+	Upstream string        `yaml:"upstream" doc:"name of an upstream" example:"model"`
+	Timeout  time.Duration `yaml:"timeout" doc:"this route's proxy.timeout" example:"30s"`
 }
 
 // Test is one entry of tests.
 type Test struct {
-	Name    string            `yaml:"name" doc:"said when the test fails"`
+	Name    string            `yaml:"name" doc:"said when the test fails" example:"strangers stay out"`
 	Request string            `yaml:"request" doc:"method and target" example:"POST /v1/chat/completions"`
-	Headers map[string]string `yaml:"headers" doc:"request headers"`
-	Key     string            `yaml:"key" doc:"id of the API key the caller has; no key is needed for it"`
-	Body    string            `yaml:"body" doc:"request body"`
+	Headers map[string]string `yaml:"headers" doc:"request headers" example:"{content-type: application/json}"`
+	Key     string            `yaml:"key" doc:"id of the API key the caller has; no key is needed for it" example:"ci"`
+	Body    string            `yaml:"body" doc:"request body; JSON unless headers say otherwise" example:"'{}'"`
 	Client  string            `yaml:"client" default:"192.0.2.1" doc:"the caller's address"`
-	Status  int               `yaml:"status" doc:"the status a refusal must have"`
-	Verdict string            `yaml:"verdict" doc:"pass, or the code of the refusal"`
+	Status  int               `yaml:"status" doc:"the status a refusal must have; 200 stands for one that is passed on" example:"401"`
+	Verdict string            `yaml:"verdict" doc:"pass, or the code of the refusal" example:"missing_credentials"`
 }
 
 // Snapshot is a compiled policy. Immutable; an exchange keeps the one that admitted it to its end.

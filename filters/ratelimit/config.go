@@ -86,7 +86,7 @@ type Redis struct {
 	Addresses []string      `yaml:"addresses" doc:"host:port of the server, of some cluster nodes, or of the sentinels" example:"[127.0.0.1:6379]"`
 	Mode      RedisMode     `yaml:"mode" doc:"single, cluster or sentinel" default:"single"`
 	Master    string        `yaml:"master" doc:"sentinel: the name of the master" example:"mymaster"`
-	Username  string        `yaml:"username" doc:"the ACL user"`
+	Username  string        `yaml:"username" doc:"the ACL user" example:"blaze"`
 	Password  string        `yaml:"password" doc:"the password" example:"${env:REDIS_PASSWORD}"`
 	DB        int           `yaml:"db" doc:"the database number; a cluster has only 0" default:"0"`
 	TLS       *RedisTLS     `yaml:"tls" doc:"speak TLS to Redis"`
@@ -98,7 +98,7 @@ type Redis struct {
 // RedisTLS is how Redis proves itself.
 type RedisTLS struct {
 	CA         string `yaml:"ca" doc:"PEM file of the authorities; the system's when absent" example:"redis-ca.crt"`
-	Cert       string `yaml:"cert" doc:"PEM file of the client's certificate"`
-	Key        string `yaml:"key" doc:"PEM file of the client's key"`
-	ServerName string `yaml:"server_name" doc:"the name the certificate must have; the address's when absent"`
+	Cert       string `yaml:"cert" doc:"PEM file of the client's certificate" example:"redis-client.crt"`
+	Key        string `yaml:"key" doc:"PEM file of the client's key" example:"redis-client.key"`
+	ServerName string `yaml:"server_name" doc:"the name the certificate must have; the address's when absent" example:"redis.internal"`
 }
