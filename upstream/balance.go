@@ -38,8 +38,10 @@ func (p leastInflight) pick(Want) int {
 	return a
 }
 
-// load is the requests in flight for each unit of weight.
-func (t *target) load() float64 { return float64(t.inflight.Load()) / float64(t.weight) }
+// load is the requests in flight, and those that the engine says it has waiting, for each unit of weight.
+func (t *target) load() float64 {
+	return float64(t.inflight.Load()+t.queued.Load()) / float64(t.weight)
+}
 
 // roundRobin walks a fixed order in which every target stands as often as its weight says.
 type roundRobin struct {

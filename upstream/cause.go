@@ -67,6 +67,9 @@ func (l *Lease) judge(err error) {
 // answered judges the answer's head.
 func (l *Lease) answered(status int) {
 	slow := l.target.slow
+	if (status == 429 || status == 503) && l.held.Load() { // not the pool's own checks
+		l.pool.refused.Add(1)
+	}
 	switch {
 	case status == 500 || status == 502 || status == 503 || status == 504:
 		l.verdict, l.cause = Failure, badStatus

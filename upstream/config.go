@@ -38,7 +38,8 @@ type Timeout struct {
 
 // Concurrency bounds the requests in flight at an upstream, all targets together.
 type Concurrency struct {
-	Max int `yaml:"max" doc:"requests in flight at most" example:"64"`
+	Max      int       `yaml:"max" doc:"requests in flight at most" example:"64"`
+	Adaptive *Adaptive `yaml:"adaptive" doc:"instead of max: a limit that moves with what the engine can take"`
 }
 
 // Queue is where requests wait for a place.

@@ -25,6 +25,7 @@ type endpoint struct {
 	inflight atomic.Int64
 	open     atomic.Int64 // connections, idle ones too
 	reused   atomic.Int64
+	queued   atomic.Int64 // in the engine's own queue, when it was last asked
 	health   health
 
 	mu      sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blaze/telemetry"
@@ -30,6 +31,9 @@ type Pool struct {
 	healthPath string
 	log        telemetry.Logger
 	limit      int64                      // places, fixed; 0 is no bound
+	adaptive   *Adaptive                  // nil: the limit is fixed
+	refused    *atomic.Int64              // 429 and 503 since the last look
+	latency    *trend                     // to the first token
 	queue      *Queue                     // nil: nobody waits
 	outcomes   [causes]*telemetry.Counter // of attempts
 	leases     sync.Pool
@@ -104,15 +108,16 @@ const allTargets = "all"
 func (p *Pool) inherit(cfg Config, prev *Pool, env Env) {
 	p.gate, p.queue = new(gate), cfg.Queue
 	if cfg.Concurrency != nil {
-		p.limit = int64(cfg.Concurrency.Max)
+		p.limit, p.adaptive = int64(cfg.Concurrency.Max), cfg.Concurrency.Adaptive
 	}
+	p.refused, p.latency = new(atomic.Int64), new(trend)
 	if len(p.targets) > 1 {
 		p.breaker = newBreaker(cfg.Breaker, p.name, allTargets, env)
 	}
 	if prev == nil {
 		return
 	}
-	p.gate = prev.gate
+	p.gate, p.refused, p.latency = prev.gate, prev.refused, prev.latency
 	if p.budget != nil && prev.budget != nil && p.budget.share == prev.budget.share {
 		p.budget = prev.budget
 	}
@@ -144,7 +149,13 @@ func checkTimeout(t Timeout) error {
 
 func checkPlaces(c *Concurrency, q *Queue) error {
 	var problems []error
-	if c != nil && (c.Max < 1 || c.Max > 1_000_000) {
+	switch {
+	case c == nil:
+	case c.Adaptive != nil && c.Max != 0:
+		problems = append(problems, setting.Wrong("concurrency", "max or adaptive, not both", "both"))
+	case c.Adaptive != nil:
+		problems = append(problems, checkAdaptive(c.Adaptive)...)
+	case c.Max < 1 || c.Max > 1_000_000:
 		problems = append(problems, setting.Wrong("concurrency.max", "a number from 1 to 1000000", c.Max))
 	}
 	if q == nil {
@@ -234,9 +245,6 @@ func (p *Pool) lease(w Want) *Lease {
 
 // Affine reports whether Want.Affinity has any effect.
 func (p *Pool) Affine() bool { return p.affine }
-
-// places is how many requests may be in flight; 0 is no bound.
-func (p *Pool) places() int64 { return p.limit }
 
 func (l *Lease) avoid(urls []string) {
 	for _, url := range urls {

@@ -65,6 +65,7 @@ func (ps *Pools) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, p := range ps.byName {
 		wg.Go(func() { p.checkTargets(ctx) })
+		wg.Go(func() { p.adapt(ctx) })
 	}
 	<-ctx.Done()
 	wg.Wait()

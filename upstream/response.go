@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -29,6 +30,7 @@ type Response struct {
 	tunnel  *tunnel
 	rest    []byte // of a fixed answer's body
 	open    bool   // a fixed answer is being read
+	begun   bool   // the body has begun
 }
 
 // errClosed: the response is read after its Close.
@@ -42,7 +44,7 @@ func (r *Response) reset(l *Lease) {
 
 // begin starts the body that follows the head on c.
 func (r *Response) begin(c *conn, req *Request, whole bool) {
-	r.conn, r.whole, r.err = c, whole, nil
+	r.conn, r.whole, r.err, r.begun = c, whole, nil, false
 	r.body = body{conn: c}
 	f := &r.framing
 	switch {
@@ -82,6 +84,7 @@ func (r *Response) Read(p []byte) (int, error) {
 	}
 	r.err = err
 	if n > 0 {
+		r.firstByte()
 		if l := r.lease; l.verdict != Failure {
 			l.ticket.prove()
 			l.whole.prove()
@@ -90,6 +93,20 @@ func (r *Response) Read(p []byte) (int, error) {
 	}
 	return 0, err
 }
+
+// firstByte measures how long a stream took to begin: the one sign of load that every engine gives.
+func (r *Response) firstByte() {
+	if r.begun {
+		return
+	}
+	r.begun = true
+	t := r.Header.ContentType()
+	if r.framing.status == 200 && (bytes.HasPrefix(t, eventStream) || bytes.HasPrefix(t, jsonLines)) {
+		r.lease.pool.latency.add(time.Since(r.lease.began))
+	}
+}
+
+var eventStream, jsonLines = []byte("text/event-stream"), []byte("application/x-ndjson")
 
 // Conn is the raw connection after a 101, with whatever was read beyond the head in front; nil otherwise. It is not
 // under the stall timeout any more; Cancel and Close still end it.

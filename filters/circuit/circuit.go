@@ -83,6 +83,22 @@ func Fall(x *filters.Exchange) bool {
 	return true
 }
 
+// Force takes a lease for an exchange that passed without one because the filter is in shadow mode, whatever breakers,
+// health and limits say: shadow must not change what the client gets. False when there is nobody to send to.
+func Force(x *filters.Exchange) bool {
+	if x.Upstream == nil || x.Lease != nil {
+		return x.Lease != nil
+	}
+	w := want(x)
+	w.Force = true
+	l, _, err := x.Upstream.Acquire(w)
+	if err != nil {
+		return false
+	}
+	x.Lease = l
+	return true
+}
+
 // fallTo puts the fallback's lease in place: its model is asked for, and the exchange is marked as degraded.
 func fallTo(x *filters.Exchange, l *upstream.Lease) {
 	x.Lease = l

@@ -106,6 +106,29 @@ func TestOpenBreaker(t *testing.T) {
 	}
 }
 
+// In shadow mode the exchange is served all the same.
+func TestForce(t *testing.T) {
+	f := filter(t)
+	p := pools(t, map[string]upstream.Config{"model": {}}).Pool("model")
+	for range 2 {
+		x := exchange(t, p)
+		f.Body(x)
+		x.Result = upstream.Failure
+		f.Settle(x)
+	}
+	x := exchange(t, p)
+	if v := f.Body(x); !v.Denied() {
+		t.Fatalf("got %+v", v)
+	}
+	if !Force(x) || x.Lease == nil || !Force(x) {
+		t.Error("no lease by force")
+	}
+	f.Settle(x)
+	if Force(exchange(t, nil)) {
+		t.Error("a lease without an upstream")
+	}
+}
+
 func TestQueueTimeout(t *testing.T) {
 	f := filter(t)
 	p := pools(t, map[string]upstream.Config{"model": {
