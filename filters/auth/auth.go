@@ -143,7 +143,11 @@ func (f *Filter) key(k *apiKey, x *filters.Exchange, now time.Time) (*filters.Id
 	case len(code) > 1:
 		return nil, &twoCodes
 	}
-	return k.codes.prove(id, code[0], x.Client, now, x.Dry)
+	var claim func(string, int64) *refusal
+	if f.replicas != nil {
+		claim = f.replicas.claim
+	}
+	return k.codes.prove(id, code[0], x.Client, now, x.Dry, claim)
 }
 
 // stranger is a caller without credentials: whom a certificate names, or nobody.

@@ -22,6 +22,7 @@ var (
 
 	twoCodes     = refusal{filters.InsufficientAuth.With("The request carries two one-time codes."), "otp.two"}
 	wrongCode    = refusal{filters.InsufficientAuth.With("The one-time code is not valid, or was used before."), "otp.wrong"}
+	noClaim      = refusal{nil, "otp.unavailable"}
 	tooManyCodes = refusal{filters.InsufficientAuth.With("Too many wrong one-time codes; wait some minutes."), "otp.throttled"}
 
 	noToken     = refusal{filters.InvalidToken, "jwt.malformed"}

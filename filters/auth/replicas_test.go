@@ -2,6 +2,9 @@ package auth
 
 import (
 	"context"
+	"net"
+	"os"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -38,10 +41,47 @@ func look(t testing.TB, fs ...*Filter) {
 	}
 }
 
+// realRedis starts a redis-server for the test. Where there is none the test is skipped; in CI there has to be one.
+func realRedis(t testing.TB) (addr string) {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CI needs a redis-server")
+		}
+		t.Skip("there is no redis-server here; miniredis stands for it")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr = l.Addr().String()
+	_, port, _ := net.SplitHostPort(addr)
+	_ = l.Close()
+	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	defer client.Close()
+	for deadline := time.Now().Add(10 * time.Second); client.Ping(context.Background()).Err() != nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("redis-server does not answer")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return addr
+}
+
 func TestReplicas(t *testing.T) {
-	server := miniredis.RunT(t)
+	t.Run("miniredis", func(t *testing.T) { testReplicas(t, miniredis.RunT(t).Addr()) })
+	t.Run("redis-server", func(t *testing.T) { testReplicas(t, realRedis(t)) })
+}
+
+func testReplicas(t *testing.T, addr string) {
 	now := noon
-	a, b := replica(t, server.Addr(), nil, &now), replica(t, server.Addr(), nil, &now)
+	a, b := replica(t, addr, nil, &now), replica(t, addr, nil, &now)
 	ask := func(f *Filter, want string) {
 		t.Helper()
 		if got := verdict(f, exchange("x-api-key: "+userKey)); got != want {
@@ -60,7 +100,7 @@ func TestReplicas(t *testing.T) {
 	look(t, b)
 	ask(b, "invalid_api_key revoked")
 	// A restart remembers.
-	c := replica(t, server.Addr(), nil, &now)
+	c := replica(t, addr, nil, &now)
 	look(t, c)
 	ask(c, "invalid_api_key revoked")
 	// Lifted anywhere, lifted everywhere.
@@ -75,13 +115,25 @@ func TestReplicas(t *testing.T) {
 		t.Fatal(err)
 	}
 	look(t, a, b)
-	server.FlushAll()
+	if err := a.replicas.redis.Client.FlushAll(context.Background()).Err(); err != nil {
+		t.Fatal(err)
+	}
 	look(t, b, a, c)
 	for _, f := range []*Filter{a, b, c} {
 		ask(f, "invalid_api_key revoked")
 	}
 	look(t, a, b, c)
 	ask(a, "invalid_api_key revoked")
+	// A one-time code is good once, on all of them together.
+	if no := a.replicas.claim("ops", 7); no != nil {
+		t.Errorf("the first: got %s", no.rule)
+	}
+	if no := b.replicas.claim("ops", 7); no != &wrongCode {
+		t.Errorf("the second: got %v", no)
+	}
+	if no := b.replicas.claim("ops", 8); no != nil {
+		t.Errorf("the next code: got %s", no.rule)
+	}
 }
 
 func TestReplicasWithoutRedis(t *testing.T) {
@@ -100,6 +152,9 @@ func TestReplicasWithoutRedis(t *testing.T) {
 	}
 	if _, err := a.Lift(ctx, RevokeKey, "ci"); err == nil {
 		t.Error("lifted without Redis")
+	}
+	if no := a.replicas.claim("ops", 7); no != &noClaim {
+		t.Errorf("a code without Redis: got %v", no)
 	}
 	if err := a.replicas.look(ctx); err == nil {
 		t.Error("looked without Redis")

@@ -21,6 +21,8 @@ import (
 const (
 	syncPeriod  = 250 * time.Millisecond
 	syncTimeout = 500 * time.Millisecond
+	// claimTimeout bounds what a request with a one-time code may wait.
+	claimTimeout = 200 * time.Millisecond
 )
 
 // replicas shares revocations through Redis: a hash of entries and a number that grows with every change of it, which
@@ -197,6 +199,22 @@ func (r *replicas) revoke(ctx context.Context, e Revocation) error {
 }
 
 var errLocal = errors.New("Redis cannot be reached: revoked on this replica now, on the others when it is back")
+
+// claim takes a key's one-time code of a period for this replica, or says that another has had it. It waits for Redis, and
+// is the only thing here that does on behalf of a request; codes are given once in a while.
+func (r *replicas) claim(keyID string, period int64) *refusal {
+	ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
+	defer cancel()
+	name := fmt.Sprintf("%s:otp:%s:%d", r.redis.Prefix, keyID, period)
+	first, err := r.redis.Client.SetNX(ctx, name, 1, (2*otpDrift+2)*otpPeriod*time.Second).Result()
+	switch {
+	case err != nil:
+		return &noClaim
+	case !first:
+		return &wrongCode
+	}
+	return nil
+}
 
 // lift tells Redis first: lifted here alone, the entry would come back.
 func (r *replicas) lift(ctx context.Context, n named) (bool, error) {

@@ -72,29 +72,48 @@ func newProof(id *filters.Identity, at time.Time) proof {
 }
 
 // prove takes a code given with id from client and returns id with the proof, or why not. A code is good once: the next
-// one must be of a later period (RFC 6238, 5.2). A dry run uses none up.
-func (c *codes) prove(id *filters.Identity, code []byte, client netip.Addr, now time.Time, dry bool) (*filters.Identity, *refusal) {
+// one must be of a later period (RFC 6238, 5.2), and claim, unless nil, has to say that no other replica had this one. A
+// dry run uses none up.
+func (c *codes) prove(id *filters.Identity, code []byte, client netip.Addr, now time.Time, dry bool, claim func(keyID string, period int64) *refusal) (*filters.Identity, *refusal) {
+	period, no := c.use(code, now, dry)
+	if no != nil {
+		return nil, no
+	}
+	p := newProof(id, now)
+	if dry {
+		return p.identity, nil
+	}
+	if claim != nil {
+		if no := claim(id.KeyID, period); no != nil {
+			return nil, no
+		}
+	}
+	c.remember(network(client), p)
+	return p.identity, nil
+}
+
+// use finds the period of a code and uses it up.
+func (c *codes) use(code []byte, now time.Time, dry bool) (period int64, no *refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now.Sub(c.since) >= tryWindow {
 		c.tries, c.since = 0, now
 	}
 	if c.tries >= maxTries {
-		return nil, &tooManyCodes
+		return 0, &tooManyCodes
 	}
 	period, ok := c.match(code, now.Unix()/otpPeriod)
-	if !ok {
-		if !dry {
-			c.tries++
-		}
-		return nil, &wrongCode
+	switch {
+	case dry && ok:
+		return period, nil
+	case dry:
+		return 0, &wrongCode
+	case !ok:
+		c.tries++
+		return 0, &wrongCode
 	}
-	p := newProof(id, now)
-	if !dry {
-		c.used, c.tries = period, 0
-		c.remember(network(client), p)
-	}
-	return p.identity, nil
+	c.used, c.tries = period, 0
+	return period, nil
 }
 
 // match finds the unused period that code is of. Every period is compared, whichever matches.
@@ -111,8 +130,10 @@ func (c *codes) match(code []byte, now int64) (period int64, ok bool) {
 	return period, ok
 }
 
-// remember keeps a proof under mu. When there are too many, the oldest goes: it has to be given again.
+// remember keeps a proof. When there are too many, the oldest goes: it has to be given again.
 func (c *codes) remember(from netip.Addr, p proof) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.proved == nil {
 		c.proved = map[netip.Addr]proof{}
 	}
