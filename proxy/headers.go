@@ -68,20 +68,11 @@ func dropListed(h fields) {
 // dropForeign takes out every field that could pass for a proxy's or Blaze's own word, and their underscore twins, which
 // some servers read as the same field.
 func dropForeign(h *fasthttp.RequestHeader) {
-	var names [16][]byte
-	for {
-		n := 0
-		for k := range h.All() {
-			if n < len(names) && foreign(k) {
-				names[n] = k
-				n++
-			}
-		}
-		for _, k := range names[:n] {
-			h.DelBytes(bytes.Clone(k))
-		}
-		if n < len(names) {
-			return
+	for raw := h.RawHeaders(); len(raw) > 0; {
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
+		if name, _, ok := bytes.Cut(line, []byte{':'}); ok && foreign(name) {
+			h.DelBytes(name)
 		}
 	}
 }

@@ -1,17 +1,103 @@
-// Package scan is not built yet.
+// Package scan looks for attacks in what a request is made of: path, query, headers, and every JSON string that is no
+// prompt. A prompt is data and may hold anything; where a value stands in a known body decides, never its name. The scan
+// changes nothing that is forwarded, but for parts that a rule is told to sanitize.
 package scan
 
-import "blaze/filters"
+import (
+	"sync"
 
-// Config is the policy's filters.scan section.
-type Config struct{}
+	"blaze/filters"
+	"blaze/filters/scan/detect"
+	"blaze/telemetry"
+	"blaze/upstream/engine"
+)
+
+const name = "scan"
 
 // Filter is the scan filter. Immutable after New, safe for concurrent use.
-type Filter struct{}
+type Filter struct {
+	cfg     Config
+	rules   [detect.Classes]Rule
+	want    detect.Mask // the classes that are not off
+	set     *detect.Set
+	scratch *sync.Pool // of *pass
+	log     telemetry.Logger
+	hits    [detect.Classes]*telemetry.Counter
+	limits  *telemetry.Counter
+}
 
 // New compiles cfg; prev is the filter that serves now, or nil. Problems are joined *setting.Problem, with paths
 // relative to the section.
-func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) { return &Filter{}, nil }
+func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	f := &Filter{cfg: cfg, rules: cfg.structural(), log: env.Log, scratch: &sync.Pool{New: func() any { return new(pass) }}}
+	if prev != nil {
+		f.set = prev.set // the rules are the program's, not the policy's
+	} else {
+		f.set = detect.Default()
+	}
+	for c, r := range f.rules {
+		f.hits[c] = env.Metrics.Counter("blaze_scan_hits_total", detect.Class(c).String())
+		if r.Mode != filters.Off {
+			f.want |= 1 << c
+		}
+	}
+	f.limits = env.Metrics.Counter("blaze_scan_hits_total", "limit")
+	return f, nil
+}
+
+// JSONLimits are the bounds for the body's parser.
+func (f *Filter) JSONLimits() engine.Limits {
+	j := f.cfg.JSON
+	return engine.Limits{Depth: j.MaxDepth, Keys: j.MaxKeys, String: int(j.MaxString), Number: j.MaxNumber}
+}
+
+// pass is the working memory of one look at one request.
+type pass struct {
+	detect.Scratch
+	f     *Filter
+	x     *filters.Exchange
+	want  detect.Mask // classes still looked for: one that is in shadow is noted once
+	key   []byte      // the header's name, in its usual form
+	value []byte      // the value being judged, decoded
+	names bool        // the rule for names still counts
+}
+
+func (f *Filter) begin(x *filters.Exchange) *pass {
+	p := f.scratch.Get().(*pass)
+	p.f, p.x, p.want, p.names = f, x, f.want, f.cfg.Names.Mode != filters.Off
+	return p
+}
 
 // Request judges the head.
-func (f *Filter) Request(x *filters.Exchange) filters.Verdict { return filters.Pass() }
+func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
+	p := f.begin(x)
+	v := p.head()
+	f.release(p)
+	return v
+}
+
+// Body judges the body.
+func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
+	if len(x.Body) == 0 {
+		return filters.Pass()
+	}
+	p := f.begin(x)
+	v := p.body()
+	f.release(p)
+	return v
+}
+
+// keepScratch bounds what one large request may leave behind in the pool.
+const keepScratch = 64 << 10
+
+func (f *Filter) release(p *pass) {
+	p.x, p.f = nil, nil
+	if cap(p.value) > keepScratch {
+		p.value = nil
+	}
+	p.Trim(keepScratch)
+	f.scratch.Put(p)
+}

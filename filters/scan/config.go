@@ -1,0 +1,101 @@
+package scan
+
+import (
+	"errors"
+	"fmt"
+
+	"blaze/filters"
+	"blaze/filters/scan/detect"
+	"blaze/telemetry/setting"
+)
+
+// Config is the policy's filters.scan section; its defaults hold when the section is absent.
+type Config struct {
+	SQLi      Rule `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
+	XSS       Rule `yaml:"xss" doc:"HTML and script injection there; action sanitize takes script and event-handler markup out of JSON strings"`
+	Traversal Rule `yaml:"traversal" doc:"path traversal and file inclusion there"`
+	Command   Rule `yaml:"command" doc:"shell commands and code there"`
+	Injection Rule `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
+	Control   Rule `yaml:"control" doc:"CR, LF and NUL there, where no line can end"`
+	Names     Rule `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
+	JSON      JSON `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
+}
+
+// Rule is what every rule of the scan has.
+type Rule struct {
+	filters.Rollout `yaml:",inline"`
+	Action          Action `yaml:"action" doc:"block refuses the request; sanitize forwards it without the offending part, where that can be taken out" default:"block"`
+}
+
+// JSON bounds JSON bodies.
+type JSON struct {
+	MaxDepth  int           `yaml:"max_depth" doc:"how deep arrays and objects may nest" default:"64"`
+	MaxKeys   int           `yaml:"max_keys" doc:"how many keys a body may have, all objects together" default:"10000"`
+	MaxString setting.Bytes `yaml:"max_string" doc:"longest string, as sent" default:"8MiB"`
+	MaxNumber int           `yaml:"max_number" doc:"longest number, in bytes as sent" default:"64"`
+}
+
+// Action says what an enforced rule does. The zero Action is Block.
+type Action uint8
+
+// The actions.
+const (
+	Block Action = iota
+	Sanitize
+)
+
+// UnmarshalText reads block or sanitize.
+func (a *Action) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "block":
+		*a = Block
+	case "sanitize":
+		*a = Sanitize
+	default:
+		return errors.New("not an action")
+	}
+	return nil
+}
+
+// Want says what UnmarshalText reads.
+func (*Action) Want() string { return "block or sanitize" }
+
+func (a Action) String() string {
+	if a == Sanitize {
+		return "sanitize"
+	}
+	return "block"
+}
+
+// structural lists the rules by class.
+func (c *Config) structural() [detect.Classes]Rule {
+	return [...]Rule{
+		detect.SQLi: c.SQLi, detect.XSS: c.XSS, detect.Traversal: c.Traversal, detect.Command: c.Command,
+		detect.Injection: c.Injection, detect.Control: c.Control,
+	}
+}
+
+// check lists everything wrong with c, beyond what the decoder saw.
+func (c *Config) check() error {
+	var problems []error
+	for class, r := range c.structural() {
+		if r.Action == Sanitize && detect.Class(class) != detect.XSS {
+			problems = append(problems, setting.Wrong(detect.Class(class).String()+".action", "block: there is no safe way to take this out", r.Action.String()))
+		}
+	}
+	if c.Names.Action == Sanitize {
+		problems = append(problems, setting.Wrong("names.action", "block: a name cannot be made another", "sanitize"))
+	}
+	for _, n := range []struct {
+		path     string
+		got, max int64
+	}{
+		{"json.max_depth", int64(c.JSON.MaxDepth), 1000}, {"json.max_keys", int64(c.JSON.MaxKeys), 1 << 20},
+		{"json.max_string", int64(c.JSON.MaxString), 1 << 30}, {"json.max_number", int64(c.JSON.MaxNumber), 4096},
+	} {
+		if n.got < 0 || n.got > n.max {
+			problems = append(problems, setting.Wrong(n.path, fmt.Sprintf("a number from 1 to %d", n.max), n.got))
+		}
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,32 @@
+package detect
+
+// pathRules are the rules for path traversal and file inclusion.
+func pathRules() []Rule {
+	return []Rule{
+		{ID: "traversal-dots", Class: Traversal, Why: "steps up in a directory tree",
+			Any:     []string{"..", "./.", `.\.`},
+			Pattern: `((^|[/\\=:?&,;"'({<>|])\.{2,}[/\\]+|[/\\]\.{2,}($|[/\\;?#\x00&]|\w*(etc|boot|win)\w*[/\\.])|\.{2}[^\w\s.,/\\'"()-][^/\\\s]{0,8}\.{2}|(\.\.2f){2}|etc2f|\.\.2fetc|\.[^\w\s./\\]{1,3}(boot\.ini|etc)|(\.[/\\]){3,}|([/\\]\.){3,}|^\.{2,}[/\\]|\.\.[/\\]+\.\.|\.{2,}(%|0x|\\u|\\x)|\.{3,}[/\\]|\.\.[\x00-\x1f])`,
+			Hits:    []string{"../../etc/passwd", `..\..\boot.ini`, "a/../b", "....//....//etc", "/.\\.\\.\\.\\"},
+			Misses:  []string{"wait...", "1..10", "include[]=a", "v1.2..v1.3", "and/or."}},
+		{ID: "traversal-file", Class: Traversal, Why: "a file that only an intruder asks for by name",
+			Any:     []string{"etc", "boot.ini", "win.ini", "/proc/", "c:", ".ht", "wp-config", ".ssh", "id_rsa", ".git", ".env", "web-inf", "meta-inf", "php.ini", "my.cnf", "my.ini", "httpd.conf", "sam", "system32", "winnt", "windows", "php_include", ".bash", "access_log", "error_log", "access.log", "error.log", "inetpub", "authorized_keys", "web.config", "config.php", "passwd", "shadow", "/dev/", "/sys/"},
+			Pattern: `(etc[/\\]+(passwd|shadow)|(^|[^\w\s/\\])[/\\]*\w{0,2}etc[/\\]+(group|hosts|issue|motd|fstab|crontab|sudoers|hostname|resolv|profile|mysql|php|httpd|apache|nginx|ssh|security|master|inetd|services|networks|login|init|rc\.|lsb|redhat|release|my\.|mail|sysconfig|syslog|pam|vsftpd|pure|proftpd|samba|exports|ftp\w+|\.\.)|\b(boot|win|php|my)\.ini\b|/proc/(self|version|cpuinfo|net|mounts|\d+|cmdline|sched|stat|meminfo|swaps)|\.ht(access|passwd)|wp-config|\.ssh[/\\]|\bid_(rsa|dsa|ed25519)|[/\\]\.(git|svn|hg)[/\\]|(^|[/\\])\.(env|bash_history|bashrc|mysql_history|profile|npmrc|netrc|pgpass)\b|(web|meta)-inf|[/\\](my\.cnf|httpd\.conf|php\.ini|authorized_keys|web\.config|config\.php)|[a-z]:[/\\]+(win|boot|inetpub|docume|program|users|php|apache|xampp|wamp|mysql|temp|autoexec|system)|(system32|winnt)[/\\]|[/\\](access|error)[._]log|[/\\]repair[/\\]sam|^/(dev|sys)/\w+|\binetpub[/\\]|^[/.]*\.(passwd|shadow)|^\\\\[\w:.]+\\\w\$)`,
+			Hits:    []string{"/etc/passwd", "C:\\boot.ini", "x/.git/config", "/iietc/passwd", "/proc/self/environ"},
+			Misses:  []string{"and so on etc.", "C: drive", "Samsung", "Windows 11", "legit.gitignore notes", "my git repo"}},
+		{ID: "traversal-absolute", Class: Traversal, Weak: true, Why: "a value that as a whole is an absolute path of the server",
+			Any:     []string{"/etc", "/var", "/usr", "/opt", "/home", "/root", "/bin", "/sbin", "/boot", "/lib", "/tmp", "/mnt", "/srv", "/private", "/library", "/applications", "/proc", "/logs", "/log", "/apache", "/www", "/xampp", "/php", "/mysql", "/program", "/volumes", "/web", "/users", "/data", "/nsconfig", ":/", ":\\", "../"},
+			Pattern: `^(file:)?[>|<;\s]*(/+(etc|var|usr|opt|home|root|s?bin|boot|lib(64)?|tmp|mnt|srv|private|library|applications|proc|logs?|apache2?|www|xampp|php\d?|mysql|program files|volumes|web|nsconfig|system|network)([/\\][^\s=&?]*)*(%00|\x00)?|[a-z]:[/\\][^=&?]*)$`,
+			Hits:    []string{"/var/log/apache2/access_log", "C:/php/sessions/", "/usr/pkg/etc/httpd/httpd.conf"},
+			Misses:  []string{"Make directory /tmp/foo", "find files in /etc/sysconfig that changed", "org/model", "/v1/models"}},
+		{ID: "traversal-scheme", Class: Traversal, Why: "a URL scheme that reads files or speaks to other services",
+			Any:     []string{"://", "file:", "php:", "data:", "expect:", "zip:", "phar:", "jar:", "gopher:", "dict:", "netdoc:", "compress.", "glob:", "ogg:", "rar:", "ssh2."},
+			Pattern: `\b(file:[/\\]|php:/|expect:/|zip:/|phar:/|jar:(http|file)|gopher:/|dict:/|netdoc:/|compress\.(zlib|bzip2):/|glob:/|ogg:/|rar:/|ssh2\.\w+:/|ldap:/|tftp:/|sftp:/|local_file:|url:file:)`,
+			Hits:    []string{"file:///etc/passwd", "php://filter/x", "gopher://127.0.0.1:6379/_x"},
+			Misses:  []string{"https://example.com/file", "profile: //"}},
+		{ID: "traversal-include", Class: Traversal, Weak: true, Why: "a remote file offered for inclusion",
+			Any:     []string{"http:", "https:", "ftp:", `\\`},
+			Pattern: `^((https?|ftps?)://[^\s]{1,200}(\.(php\d?|txt|inc|jsp|asp|exe|sh|pl|py|ini|dat|bak|dll)\??$|\?+$|/\?+|%00)|(https?|ftp)://(\d{1,3}\.){3}\d{1,3}|\\\\[\w.-]+\\)`,
+			Hits:    []string{"http://evil.example/shell.txt?", "\\\\evil\\share"},
+			Misses:  []string{"https://example.com/picture.png"}},
+	}
+}

@@ -1,0 +1,41 @@
+package detect
+
+import "testing"
+
+// TestRules holds every rule against its own examples: its hits are refused by that very rule, alone; its misses by none.
+func TestRules(t *testing.T) {
+	all := Default()
+	hits, misses := 0, 0
+	for _, r := range Rules() {
+		one, err := New([]Rule{r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Why == "" || len(r.Hits) == 0 || len(r.Misses) == 0 {
+			t.Errorf("%s: a rule says why, and has hits and misses", r.ID)
+		}
+		var sc Scratch
+		for _, in := range r.Hits {
+			hits++
+			if h, ok := one.Scan(&sc, []byte(in), All, Query); !ok || h.Limit {
+				t.Errorf("%s does not find %q", r.ID, in)
+			}
+		}
+		for _, in := range r.Misses {
+			misses++
+			if h, ok := all.Scan(&sc, []byte(in), All, Query); ok {
+				t.Errorf("%s finds %q, an example of what %s passes", id(h), in, r.ID)
+			}
+		}
+	}
+	if hits < 80 || misses < 80 {
+		t.Errorf("only %d hits and %d misses ran", hits, misses)
+	}
+}
+
+func id(h Hit) string {
+	if h.Rule == nil {
+		return "limit"
+	}
+	return h.Rule.ID
+}

@@ -1,0 +1,130 @@
+package detect
+
+import "bytes"
+
+// Bounds on the work for one value. Reaching one is a refusal, never a pass.
+const (
+	chunk   = 2048 // bytes that patterns see at once
+	overlap = 512  // how far two chunks overlap: nothing longer than this can hide between them
+	rounds  = 4    // how often a value is decoded
+	// patternBytes bounds how many bytes all patterns together read for one value, beside half its length.
+	patternBytes = 1 << 20
+)
+
+// Scratch is the working memory of one scan. Reuse it; the zero value is ready.
+type Scratch struct {
+	a, b, form, b64 []byte
+	work            int // bytes left for patterns
+	hit             Hit
+}
+
+// Trim lets go of buffers larger than keep.
+func (sc *Scratch) Trim(keep int) {
+	for _, b := range []*[]byte{&sc.a, &sc.b, &sc.form, &sc.b64} {
+		if cap(*b) > keep {
+			*b = nil
+		}
+	}
+	sc.hit = Hit{}
+}
+
+var dashes = []byte("--")
+
+// Scan judges value, already freed of its transport's encoding (one percent-decoding of a query, the escapes of a JSON
+// string). It reports the first hit in the classes of want; nothing is allocated for a clean value once sc has grown.
+func (s *Set) Scan(sc *Scratch, value []byte, want Mask, place Place) (Hit, bool) {
+	c := classes(value)
+	if c&^blank == 0 && (c&blank == 0 || len(value) < 8) && !maybeBase64(value) && !bytes.Contains(value, dashes) && (len(value) == 0 || value[0] != '.') {
+		return Hit{}, false
+	}
+	w := s.wanted(want, place)
+	sc.work = patternBytes + len(value)/2
+	return s.decoded(sc, value, c, w, true)
+}
+
+// decoded judges value and what it decodes to, until nothing changes.
+func (s *Set) decoded(sc *Scratch, value []byte, c uint8, w ruleSet, deep bool) (Hit, bool) {
+	text := value
+	for round := 0; ; round++ {
+		if s.judge(sc, text, w) {
+			return sc.hit, true
+		}
+		if deep && s.base64(sc, text, w) {
+			return sc.hit, true
+		}
+		if c&(marker|high|ctrl) == 0 && !hasHexDots(text) {
+			return Hit{}, false
+		}
+		if round == rounds {
+			return Hit{Limit: true}, true
+		}
+		out, changed := appendDecoded(sc.a[:0], text)
+		sc.a = out
+		if !changed {
+			return Hit{}, false
+		}
+		sc.a, sc.b = sc.b, sc.a
+		text = sc.b
+		c = classes(text)
+	}
+}
+
+// judge holds text in each of its forms against the rules in w.
+func (s *Set) judge(sc *Scratch, text []byte, w ruleSet) bool {
+	for from := 0; ; from += chunk - overlap {
+		to := min(from+chunk, len(text))
+		if s.judgeChunk(sc, text[from:to], w) {
+			return true
+		}
+		if to == len(text) {
+			return false
+		}
+	}
+}
+
+// judgeChunk shows every rule the plain form, and those that read another form that one too where it differs.
+func (s *Set) judgeChunk(sc *Scratch, text []byte, w ruleSet) bool {
+	for f := Plain; f < forms; f++ {
+		out, differs := appendForm(sc.form[:0], text, f)
+		sc.form = out
+		if !differs {
+			continue
+		}
+		rules := w
+		if f != Plain {
+			rules.and(&s.byForm[f])
+		}
+		if s.match(sc, out, rules) {
+			return true
+		}
+	}
+	return false
+}
+
+// match holds one form against rules: literals first, then the patterns of the rules whose literals were there.
+func (s *Set) match(sc *Scratch, text []byte, rules ruleSet) bool {
+	var found ruleSet
+	s.words.search(text, &found)
+	found.and(&rules)
+	for i := found.next(0); i >= 0; i = found.next(i + 1) {
+		r := &s.rules[i]
+		if s.patterns[i] == nil && r.Judge == nil {
+			sc.hit = Hit{Rule: r, Text: text, To: len(text)}
+			return true
+		}
+		if sc.work -= len(text); sc.work < 0 {
+			sc.hit = Hit{Limit: true}
+			return true
+		}
+		if r.Judge != nil && !r.Judge(text) || s.patterns[i] != nil && !s.patterns[i].Match(text) {
+			continue
+		}
+		sc.hit = Hit{Rule: r, Text: text, To: len(text)}
+		if p := s.patterns[i]; p != nil {
+			at := p.FindIndex(text)
+			sc.hit.From, sc.hit.To = at[0], at[1]
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,84 @@
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// Set is a compiled list of rules. Immutable, safe for concurrent use; a Scratch is not.
+type Set struct {
+	rules    []Rule
+	patterns []*regexp.Regexp
+	words    *automaton
+	byClass  [Classes]ruleSet
+	byForm   [forms]ruleSet
+	places   [places]ruleSet
+}
+
+// maxRules is bounded by the bits of a ruleSet.
+const maxRules = 256
+
+// New compiles rules; the error joins everything wrong with them.
+func New(rules []Rule) (*Set, error) {
+	if len(rules) > maxRules {
+		return nil, fmt.Errorf("%d rules; at most %d", len(rules), maxRules)
+	}
+	s := &Set{rules: rules, patterns: make([]*regexp.Regexp, len(rules))}
+	var problems []error
+	for i, r := range rules {
+		if len(r.Any) == 0 {
+			problems = append(problems, fmt.Errorf("rule %s has no literal", r.ID))
+		}
+		if r.Pattern != "" {
+			p, err := regexp.Compile("(?s)" + r.Pattern)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("rule %s: %w", r.ID, err))
+			}
+			s.patterns[i] = p
+		}
+		s.byClass[r.Class].add(i)
+		s.byForm[r.Form].add(i)
+		for p := Query; p < places; p++ {
+			if r.in(p) {
+				s.places[p].add(i)
+			}
+		}
+	}
+	s.words = newAutomaton(rules)
+	return s, errors.Join(problems...)
+}
+
+// Default is the set of all rules of this package.
+func Default() *Set {
+	s, err := New(Rules())
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return s
+}
+
+// wanted is the rules of the classes in want that may speak in place.
+func (s *Set) wanted(want Mask, place Place) (w ruleSet) {
+	for c := Class(0); c < Classes; c++ {
+		if want.Has(c) {
+			w.or(&s.byClass[c])
+		}
+	}
+	w.and(&s.places[place])
+	return w
+}
+
+// in reports whether r may speak in p.
+func (r *Rule) in(p Place) bool {
+	switch p {
+	case Query:
+		return true
+	case Field:
+		return !r.Line
+	case Agent, Locus:
+		return !r.Weak && !r.Line
+	default:
+		return !r.Weak
+	}
+}

@@ -1,0 +1,120 @@
+package scan
+
+import (
+	"bytes"
+
+	"github.com/valyala/fasthttp"
+
+	"blaze/filters"
+	"blaze/filters/scan/detect"
+)
+
+// grammar says how a header's value is read.
+type grammar uint8
+
+const (
+	field    grammar = iota // a value like any other
+	agent                   // prose with a grammar of its own
+	locus                   // a URL
+	cookies                 // name=value; name=value
+	unjudged                // read and judged by somebody who knows it better: the proxy, auth
+)
+
+// grammars are the headers whose grammar explains what would be odd elsewhere. Names are as fasthttp writes them; any
+// other name is a field.
+var grammars = map[string]grammar{
+	"User-Agent": agent, "Accept": agent, "Accept-Language": agent, "Accept-Encoding": agent, "Accept-Charset": agent,
+	"Sec-Ch-Ua": agent, "Sec-Ch-Ua-Platform": agent, "Sec-Ch-Ua-Mobile": agent, "Sec-Ch-Ua-Full-Version-List": agent,
+	"Content-Type": agent, "Via": agent, "Forwarded": agent, "Cache-Control": agent, "Keep-Alive": agent, "Priority": agent,
+	"If-None-Match": agent, "If-Match": agent, "Prefer": agent, "Dnt": agent, "X-Stainless-Os": agent, "Cdn-Loop": agent,
+	"Referer": locus, "Origin": locus, "X-Forwarded-Uri": field,
+	"Cookie":        cookies,
+	"Authorization": agent, "Proxy-Authorization": agent,
+	"Host": unjudged, "Content-Length": unjudged, "Transfer-Encoding": unjudged, "Connection": unjudged, "Upgrade": unjudged,
+	"Sec-Websocket-Key": unjudged, "Sec-Websocket-Version": unjudged,
+}
+
+// headers judges every header's name and value, as they came: in fasthttp's own list, iterating costs memory.
+func (p *pass) headers() filters.Verdict {
+	for raw := p.x.Request.RawHeaders(); len(raw) > 0; {
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
+		key, value, ok := bytes.Cut(bytes.TrimSuffix(line, []byte{'\r'}), []byte{':'})
+		if !ok {
+			continue
+		}
+		if v, bad := p.header(key, bytes.TrimSpace(value)); bad {
+			return v
+		}
+	}
+	return filters.Pass()
+}
+
+func (p *pass) header(key, value []byte) (filters.Verdict, bool) {
+	p.key = fasthttp.AppendNormalizedHeaderKeyBytes(p.key[:0], key)
+	g, at := grammars[string(p.key)], spot{kind: "header", name: key}
+	switch g {
+	case unjudged:
+		return filters.Verdict{}, false
+	case cookies:
+		return p.cookies(value)
+	}
+	if v, bad := p.judge(value, placeOf(g), at); bad {
+		return v, true
+	}
+	switch g {
+	case field:
+		return p.judge(key, detect.Query, at)
+	case locus:
+		return p.locus(value, at)
+	}
+	return filters.Verdict{}, false
+}
+
+func placeOf(g grammar) detect.Place {
+	switch g {
+	case agent:
+		return detect.Agent
+	case locus:
+		return detect.Locus
+	}
+	return detect.Query
+}
+
+// locus judges the values in a URL's query: what a page was asked for is not the page's fault, so as prose.
+func (p *pass) locus(url []byte, at spot) (filters.Verdict, bool) {
+	_, query, _ := bytes.Cut(url, []byte{'?'})
+	for len(query) > 0 {
+		var pair []byte
+		pair, query, _ = bytes.Cut(query, []byte{'&'})
+		_, value, _ := bytes.Cut(pair, []byte{'='})
+		p.value = appendUnescaped(p.value[:0], value, true)
+		if v, bad := p.judge(p.value, detect.Agent, at); bad {
+			return v, true
+		}
+	}
+	return filters.Verdict{}, false
+}
+
+// cookies judges each cookie's name and value.
+func (p *pass) cookies(raw []byte) (filters.Verdict, bool) {
+	whole := raw
+	for len(raw) > 0 {
+		var pair []byte
+		pair, raw, _ = bytes.Cut(raw, []byte{';'})
+		key, value, _ := bytes.Cut(bytes.TrimLeft(pair, " "), []byte{'='})
+		at := spot{kind: "cookie", name: key}
+		if v, bad := p.judge(key, detect.Query, at); bad {
+			return v, true
+		}
+		p.value = appendUnescaped(p.value[:0], value, false)
+		if v, bad := p.judge(p.value, detect.Query, at); bad {
+			return v, true
+		}
+	}
+	// A semicolon inside an attack must not divide it out of sight.
+	if bytes.IndexByte(whole, ';') < 0 {
+		return filters.Verdict{}, false
+	}
+	return p.judge(whole, detect.Agent, spot{kind: "header", name: []byte("cookie")})
+}

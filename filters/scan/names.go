@@ -1,0 +1,49 @@
+package scan
+
+import (
+	"blaze/filters"
+	"blaze/upstream/engine"
+)
+
+// Longest names; engines' own are under 100 bytes.
+const (
+	maxModel = 256
+	maxTool  = 128
+)
+
+// name holds a model's or tool's name against its grammar: an allow list needs no detector.
+func (p *pass) name(b []byte, kind engine.Kind, at spot) (filters.Verdict, bool) {
+	if !p.names {
+		return filters.Verdict{}, false
+	}
+	rule, most, extra := "model-name", maxModel, " ._:/@+-()[],="
+	if kind == engine.Tool {
+		rule, most, extra = "tool-name", maxTool, "_.:/-"
+	}
+	if len(b) <= most && inAlphabet(b, extra) {
+		return filters.Verdict{}, false
+	}
+	v := filters.Deny(filters.ThreatDetected, rule).At(at.String(), excerpt(b, 0, len(b)))
+	if v = p.f.cfg.Names.Decide(p.x, name, v); !v.Passed() {
+		return v, true
+	}
+	p.names = false
+	return filters.Verdict{}, false
+}
+
+// inAlphabet reports whether b is made of ASCII letters, digits and the bytes of extra.
+func inAlphabet(b []byte, extra string) bool {
+next:
+	for _, c := range b {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			continue
+		}
+		for i := 0; i < len(extra); i++ {
+			if c == extra[i] {
+				continue next
+			}
+		}
+		return false
+	}
+	return true
+}
