@@ -42,7 +42,7 @@ func (f *Filter) Extend(x *filters.Exchange) bool {
 	for i := range d.asks {
 		d.asks[i].charge = chunk
 	}
-	if !f.take(d, f.clock.micros(), false) {
+	if granted, err := f.take(d, f.clock.micros(), false); !granted || err != nil {
 		return false
 	}
 	for i := range d.asks {
@@ -62,7 +62,9 @@ func (f *Filter) openHard(x *filters.Exchange, d *decision) (chunk int64) {
 			d.asks = append(d.asks, ask{limit: l, ledger: l.ledger.live(), key: t.Key, digest: t.Digest, net: t.Net, charge: 1, taking: i})
 		}
 	}
-	f.take(d, f.clock.micros(), true)
+	if _, err := f.take(d, f.clock.micros(), true); err != nil {
+		return 0
+	}
 	for i := range d.asks {
 		chunk = min(chunk, d.asks[i].ledger.rule.capacity()-d.asks[i].used)
 	}

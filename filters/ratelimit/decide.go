@@ -37,39 +37,29 @@ func (f *Filter) decide(x *filters.Exchange, limits []*limit) filters.Verdict {
 	}
 	d := f.pool.Get().(*decision)
 	defer f.pool.Put(d)
-	behind := d.collect(x, limits)
+	behind := d.collect(x, limits, f.remote != nil)
 	if len(d.asks) == 0 {
 		return filters.Pass()
 	}
-	if f.take(d, f.clock.micros(), x.Dry || behind) && !behind {
+	granted, err := f.take(d, f.clock.micros(), x.Dry || behind)
+	if granted && behind && d.worst() == nil { // nobody waits any more
+		behind = false
+		granted, err = f.take(d, f.clock.micros(), x.Dry)
+	}
+	switch {
+	case err != nil:
+		return filters.Fail(err)
+	case granted && !behind:
 		return f.granted(x, d)
 	}
-	switch worst := d.worst(); {
-	case worst == nil: // nobody waits any more
-		return f.again(x, d)
-	case !worst.limit.then.waits():
+	if worst := d.worst(); !worst.limit.then.waits() {
 		return f.refuse(x, worst)
-	default:
-		return f.wait(x, d, worst)
 	}
+	return f.wait(x, d)
 }
-
-// again asks for good where a line was empty at the second look.
-func (f *Filter) again(x *filters.Exchange, d *decision) filters.Verdict {
-	if f.take(d, f.clock.micros(), x.Dry) {
-		return f.granted(x, d)
-	}
-	if worst := d.worst(); worst.limit.then.waits() {
-		return f.wait(x, d, worst)
-	}
-	return f.refuse(x, d.worst())
-}
-
-// take asks the store.
-func (f *Filter) take(d *decision, now int64, dry bool) bool { return take(d.asks, now, dry) }
 
 // collect lists what x needs of which account; behind says that others already wait for one of them.
-func (d *decision) collect(x *filters.Exchange, limits []*limit) (behind bool) {
+func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (behind bool) {
 	d.asks = d.asks[:0]
 	for _, l := range limits {
 		if !l.scope.has(x) {
@@ -88,6 +78,9 @@ func (d *decision) collect(x *filters.Exchange, limits []*limit) (behind bool) {
 		a.charge = min(in+out, ledger.rule.capacity())
 		if l.hard && out > 0 {
 			a.least = min(in+1, a.charge)
+		}
+		if shared {
+			a.digest = d.key.digest()
 		}
 		a.shadow = !l.Enforced(x, l.name)
 		a.optional = a.shadow || l.then == DegradeAnswer

@@ -10,6 +10,7 @@ type ask struct {
 	digest   [16]byte
 	net      uint32
 	charge   int64 // units to take
+	weight   int64 // what a unit counts for here; more than 1 while this process must guess what others take
 	input    int64 // the part of them that is for the prompt
 	least    int64 // a hard limit is content with this much, where the account has no more: what runs can be cut
 	taking   int   // of Exchange.Taken, where it is to grow
@@ -60,20 +61,28 @@ func (a *ask) open(now int64) {
 	a.at = &a.fresh
 }
 
+// units is what is taken here.
+func (a *ask) units() int64 {
+	if a.weight <= 1 {
+		return a.charge
+	}
+	return min(a.charge*a.weight, a.ledger.rule.capacity())
+}
+
 // look reads the account.
 func (a *ask) look(now int64) {
 	r := &a.ledger.rule
-	a.reading = r.read(a.at, a.charge, now)
-	if room := r.capacity() - a.used; a.wait > 0 && a.least > 0 && room >= a.least {
+	a.reading = r.read(a.at, a.units(), now)
+	if room := (r.capacity() - a.used) / max(a.weight, 1); a.wait > 0 && a.least > 0 && room >= a.least {
 		a.charge = min(a.charge, room)
-		a.reading = r.read(a.at, a.charge, now)
+		a.reading = r.read(a.at, a.units(), now)
 	}
 	a.fits = a.wait == 0
 }
 
 func (a *ask) commit(now int64) {
 	r := &a.ledger.rule
-	a.mark = r.add(a.at, a.charge, now)
+	a.mark = r.add(a.at, a.units(), now)
 	a.reading = r.read(a.at, 0, now)
 	if a.at == &a.fresh {
 		a.shard.insert(r, a.key, a.fresh, now)
@@ -81,22 +90,44 @@ func (a *ask) commit(now int64) {
 }
 
 // settle corrects an account: t was taken, actual was used. What was used beyond t becomes debt.
-func (l *ledger) settle(t *filters.Taking, actual, now int64) {
-	h := l.table.shard(t.Key)
+func (l *ledger) settle(t *filters.Taking, actual, weight, now int64) {
+	l.change(t.Key, t.Net, now, func(s *state) {
+		if actual < t.Amount {
+			l.rule.giveBack(s, (t.Amount-actual)*weight, t.Mark, now)
+		} else {
+			l.rule.add(s, (actual-t.Amount)*weight, now)
+		}
+	})
+}
+
+// mirror makes an account say what another store says of it.
+func (l *ledger) mirror(key uint64, net uint32, used, now int64) {
+	l.change(key, net, now, func(s *state) { l.rule.set(s, used, now) })
+}
+
+// change lets f change an account, which is made when it is new and not idle after.
+func (l *ledger) change(key uint64, net uint32, now int64, f func(s *state)) {
+	h := l.table.shard(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := l.table.reach(h, &l.rule, t.Key, t.Net, now)
-	var fresh *state
+	if s := l.table.reach(h, &l.rule, key, net, now); s != nil {
+		f(s)
+		return
+	}
+	fresh, _ := l.inherit(key, now)
+	if f(&fresh); !l.rule.idle(&fresh, now) {
+		h.insert(&l.rule, key, fresh, now)
+	}
+}
+
+// usedBy is what an account has in use.
+func (l *ledger) usedBy(key uint64, now int64) int64 {
+	h := l.table.shard(key)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.find(key)
 	if s == nil {
-		f, _ := l.inherit(t.Key, now)
-		fresh, s = &f, &f
+		return 0
 	}
-	if actual < t.Amount {
-		l.rule.giveBack(s, t.Amount-actual, t.Mark, now)
-	} else {
-		l.rule.add(s, actual-t.Amount, now)
-	}
-	if fresh != nil && !l.rule.idle(s, now) {
-		h.insert(&l.rule, t.Key, *s, now)
-	}
+	return l.rule.read(s, 0, now).used
 }

@@ -22,6 +22,7 @@ type Filter struct {
 	body   []*limit // decided once the body is known, likewise
 	clock  *clock
 	env    filters.Env
+	remote *remote // nil where accounts are in memory
 	nextID uint64
 	live   atomic.Bool // ledgers have been taken over from the filter before
 	pool   sync.Pool   // of *decision
@@ -37,6 +38,12 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	f.pool.New = func() any { return &decision{asks: make([]ask, 0, 8)} }
 	if prev != nil {
 		f.clock, f.nextID = prev.clock, prev.nextID
+	}
+	if cfg.Store.Redis != nil {
+		var err error
+		if f.remote, err = newRemote(*cfg.Store.Redis, prev.shared(), env); err != nil {
+			return nil, err
+		}
 	}
 	for i := range cfg.Limits {
 		l := compile(&cfg.Limits[i], i, &cfg, prev.named(cfg.Limits[i].Name), f.nextID, env)
@@ -58,6 +65,14 @@ func (f *Filter) named(name string) *limit {
 		}
 	}
 	return nil
+}
+
+// shared is the shared store, or nil.
+func (f *Filter) shared() *remote {
+	if f == nil {
+		return nil
+	}
+	return f.remote
 }
 
 // phase lists the limits that are decided by the head or by the body, in the order in which their locks are taken: the

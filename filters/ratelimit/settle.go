@@ -10,14 +10,12 @@ func (f *Filter) Settle(x *filters.Exchange) {
 		return
 	}
 	now := f.clock.micros()
+	f.settleAll(x, now)
 	for i := range x.Taken {
 		t := &x.Taken[i]
-		l := f.limits[t.Limit]
-		switch {
+		switch l := f.limits[t.Limit]; {
 		case x.DeniedBy == filterName:
-			f.settle(l, t, 0, now)
 		case l.count != Requests:
-			f.settle(l, t, l.spent(x), now)
 			l.learn(x, t.Key)
 		case l.ledger.rule.kind == Adaptive:
 			f.observe(l, x, now)
@@ -26,12 +24,15 @@ func (f *Filter) Settle(x *filters.Exchange) {
 	x.Taken = x.Taken[:0]
 }
 
-func (f *Filter) settle(l *limit, t *filters.Taking, actual, now int64) {
-	ledger := l.ledger.live()
-	ledger.settle(t, actual, now)
-	if actual < t.Amount {
-		ledger.lines.poke(t.Key)
+// actual is what x used of l, or -1 where what was taken stands.
+func (l *limit) actual(x *filters.Exchange) int64 {
+	switch {
+	case x.DeniedBy == filterName:
+		return 0
+	case l.count == Requests:
+		return -1
 	}
+	return l.spent(x)
 }
 
 // observe tells an adaptive limit how the upstream answered.

@@ -8,7 +8,8 @@ import (
 
 // wait lets x stand in the line of the limit that it must wait longest for, until all limits let it pass. It ends at once
 // when that cannot be in time, when the line is full, and when the client leaves.
-func (f *Filter) wait(x *filters.Exchange, d *decision, worst *ask) filters.Verdict {
+func (f *Filter) wait(x *filters.Exchange, d *decision) filters.Verdict {
+	worst := d.worst()
 	began := f.clock.micros()
 	until := began + worst.limit.maxWait.Microseconds()
 	if left := x.Deadline.Sub(x.Now()).Microseconds(); !x.Deadline.IsZero() && began+left < until {
@@ -95,7 +96,11 @@ func (s *stay) outcome(expected int64) (v filters.Verdict, served bool) {
 func (s *stay) turn() (v filters.Verdict, served, done bool) {
 	for s.ledger.lines.keep(s.key, s.w) {
 		now := s.f.clock.micros()
-		if s.f.take(s.d, now, false) {
+		granted, err := s.f.take(s.d, now, false)
+		switch {
+		case err != nil:
+			return filters.Fail(err), false, true
+		case granted:
 			return s.f.granted(s.x, s.d), true, true
 		}
 		worst := s.d.worst()

@@ -1,0 +1,181 @@
+package ratelimit
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"sync"
+
+	"blaze/filters"
+)
+
+func randomText() string { return rand.Text()[:8] }
+
+// take asks the store: memory, or Redis; without Redis, what on_error says. An error is Redis's, with on_error: closed.
+func (f *Filter) take(d *decision, now int64, dry bool) (granted bool, err error) {
+	r := f.remote
+	if r == nil {
+		return take(d.asks, now, dry), nil
+	}
+	if r.knownHopeless(d, now) {
+		return false, nil
+	}
+	if granted, err = r.take(d, now, dry); err == nil {
+		return granted, nil
+	}
+	r.fallback.Inc()
+	switch r.cfg.OnError {
+	case Closed:
+		return false, err
+	case Open:
+		for i := range d.asks {
+			d.asks[i].fits = true
+			d.asks[i].reading, d.asks[i].mark, d.asks[i].charge = reading{}, 0, 0
+		}
+		return true, nil
+	}
+	for i := range d.asks {
+		d.asks[i].weight = r.replicas.Load()
+	}
+	granted = take(d.asks, now, dry)
+	if granted && !dry {
+		r.dirty.add(d.asks)
+	}
+	return granted, nil
+}
+
+// take asks Redis and mirrors what it says, so that its loss finds every account as it was.
+func (r *remote) take(d *decision, now int64, dry bool) (bool, error) {
+	if r.broken.Load() {
+		return false, errBroken
+	}
+	calls := make([]call, len(d.asks))
+	for i := range d.asks {
+		a := &d.asks[i]
+		calls[i] = call{key: r.key(a.limit, a.digest), rule: &a.ledger.rule, units: a.charge, least: a.least, optional: a.optional}
+	}
+	op := "take"
+	if dry {
+		op = "look"
+	}
+	granted, out, err := r.run(op, calls)
+	if err != nil {
+		return false, err
+	}
+	if r.cfg.Mode == Cluster && !granted && !dry {
+		r.undo(calls, out)
+	}
+	for i := range d.asks {
+		a := &d.asks[i]
+		a.weight, a.fits, a.charge, a.mark = 1, out[i].fits == 1, out[i].units, out[i].mark
+		a.reading = reading{wait: out[i].wait, used: out[i].used, reset: out[i].reset}
+		a.ledger.mirror(a.key, a.net, a.used, now)
+		if !a.fits {
+			r.hopeless.note(a, now)
+		}
+	}
+	return granted, nil
+}
+
+// undo gives back what a cluster's nodes took of a request that another node refused.
+func (r *remote) undo(calls []call, out []answer) {
+	var back []call
+	for i := range calls {
+		if out[i].fits == 1 && out[i].mark > 0 {
+			c := calls[i]
+			c.units, c.mark = -out[i].units, out[i].mark
+			back = append(back, c)
+		}
+	}
+	if len(back) > 0 {
+		_, _, _ = r.run("settle", back) // an error has opened the breaker; what stays taken is on the safe side
+	}
+}
+
+// settleAll corrects all of x's takings, in one call where the store is Redis; without Redis the mirrors are corrected,
+// and Redis is told later.
+func (f *Filter) settleAll(x *filters.Exchange, now int64) {
+	var calls []call
+	for i := range x.Taken {
+		t := &x.Taken[i]
+		l := f.limits[t.Limit]
+		used := l.actual(x)
+		if used < 0 || used == t.Amount {
+			continue
+		}
+		ledger := l.ledger.live()
+		if f.remote == nil {
+			ledger.settle(t, used, 1, now)
+		} else {
+			calls = append(calls, call{key: f.remote.key(l, t.Digest), rule: &ledger.rule, units: used - t.Amount, mark: t.Mark})
+		}
+		if used < t.Amount {
+			ledger.lines.poke(t.Key)
+		}
+	}
+	if len(calls) == 0 {
+		return
+	}
+	if _, _, err := f.remote.run("settle", calls); err != nil && f.remote.cfg.OnError == Local {
+		f.settleMirrors(x, now)
+	}
+}
+
+func (f *Filter) settleMirrors(x *filters.Exchange, now int64) {
+	for i := range x.Taken {
+		t := &x.Taken[i]
+		l := f.limits[t.Limit]
+		if used := l.actual(x); used >= 0 {
+			ledger := l.ledger.live()
+			ledger.settle(t, used, f.remote.replicas.Load(), now)
+			f.remote.dirty.add([]ask{{limit: l, ledger: ledger, key: t.Key, digest: t.Digest}})
+		}
+	}
+}
+
+// digest is the account's name for a store that several processes share.
+func (k *keyBuffer) digest() (d [16]byte) {
+	sum := sha256.Sum256(k.bytes())
+	copy(d[:], sum[:])
+	return d
+}
+
+// refusals remembers for a moment what Redis has refused, so that hopeless calls are spared. Only for a moment, since
+// something may be given back.
+type refusals struct {
+	mu    sync.Mutex
+	cells [1024]refusal // guarded by mu
+}
+
+type refusal struct {
+	key   uint64
+	cost  int64
+	until int64 // µs; not asked again before
+	wait  int64 // µs; when it will work
+}
+
+// hopelessFor bounds how long a refusal is believed, µs.
+const hopelessFor = 100_000
+
+func (f *refusals) note(a *ask, now int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cells[(a.key^a.ledger.id)%uint64(len(f.cells))] = refusal{a.key ^ a.ledger.id, a.charge, now + min(a.wait, hopelessFor), now + a.wait}
+}
+
+// knownHopeless says whether one of the accounts was refused as much a moment ago; the asks then say so.
+func (r *remote) knownHopeless(d *decision, now int64) (hopeless bool) {
+	r.hopeless.mu.Lock()
+	defer r.hopeless.mu.Unlock()
+	for i := range d.asks {
+		a := &d.asks[i]
+		id := a.key ^ a.ledger.id
+		c := &r.hopeless.cells[id%uint64(len(r.hopeless.cells))]
+		a.fits, a.reading = true, reading{}
+		if c.key == id && now < c.until && a.charge >= c.cost && a.least == 0 {
+			a.fits = false
+			a.reading = reading{wait: c.wait - now, used: a.ledger.rule.capacity(), reset: c.wait - now}
+			hopeless = hopeless || !a.optional
+		}
+	}
+	return hopeless
+}
