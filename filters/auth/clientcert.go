@@ -13,10 +13,10 @@ import (
 // other credential.
 type ClientCert struct {
 	Match   string   `yaml:"match" doc:"a name in the certificate: uri:, dns:, email: or cn: and a pattern with *; the first entry that matches counts" example:"uri:spiffe://cluster.local/ns/chat/*"`
-	Subject string   `yaml:"subject" doc:"who it is; the name that matched when absent"`
+	Subject string   `yaml:"subject" doc:"who it is; the name that matched when absent" example:"batch-worker"`
 	Roles   []string `yaml:"roles" doc:"its roles" example:"[user]"`
-	Tier    string   `yaml:"tier" doc:"its tier"`
-	Tenant  string   `yaml:"tenant" doc:"its tenant"`
+	Tier    string   `yaml:"tier" doc:"its tier" example:"gold"`
+	Tenant  string   `yaml:"tenant" doc:"its tenant" example:"acme"`
 }
 
 // clientCert is a compiled ClientCert.

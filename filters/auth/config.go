@@ -64,7 +64,7 @@ type Claims struct {
 
 // Key is one entry of api_keys, and of the files of api_key_files.
 type Key struct {
-	ID      string   `yaml:"id" doc:"name in logs and limits; never the key"`
+	ID      string   `yaml:"id" doc:"name in logs and limits; never the key" example:"ci"`
 	Hash    Hash     `yaml:"hash" doc:"SHA-256 of the key" example:"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	Subject string   `yaml:"subject" doc:"who calls with it; the id when absent" example:"ci-bot"`
 	Roles   []string `yaml:"roles" doc:"its roles, as named under authz" example:"[user]"`

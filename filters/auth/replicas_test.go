@@ -223,6 +223,27 @@ func TestReplicasNeedRedis(t *testing.T) {
 	}
 }
 
+// TestReplicasEmptyBox: nothing is assumed about a Redis whose client is not there.
+func TestReplicasEmptyBox(t *testing.T) {
+	cfg := testConfig()
+	cfg.Sessions.Revoked.Redis = true
+	e := env(t, nil, nil)
+	e.Redis = &filters.Redis{}
+	f := build(t, cfg, e)
+	if err := f.replicas.look(t.Context()); err != errNoRedis {
+		t.Errorf("look: got %v", err)
+	}
+	if err := f.Revoke(t.Context(), Revocation{Kind: RevokeKey, ID: "ci"}); err != errLocal {
+		t.Errorf("revoke: got %v", err)
+	}
+	if _, err := f.Lift(t.Context(), RevokeKey, "ci"); err == nil {
+		t.Error("lifted")
+	}
+	if no := f.replicas.claim("ci", 1); no != &noClaim {
+		t.Errorf("claim: got %v", no)
+	}
+}
+
 func TestReplicasTrustNothingOdd(t *testing.T) {
 	server := miniredis.RunT(t)
 	now := noon
