@@ -50,8 +50,7 @@ type Env struct {
 	Pools   *upstream.Pools
 	Now     func() time.Time
 	// Redis is the one that the policy names under filters.ratelimit.store; bans and revocations are shared through it too.
-	// Nil when the limits are kept in memory. In New it is an empty box: ratelimit makes the client, policy.Compile puts it
-	// in when all filters are made, and it is there from Run on.
+	// Nil when the limits are kept in memory. Nothing is sent to it before Run.
 	Redis *Redis
 	// ReadFile reads a file that the policy names, relative to the policy file that names it. What is read is watched:
 	// a change of the file is a change of the policy.
