@@ -52,23 +52,43 @@ func (p *pass) headers() filters.Verdict {
 
 func (p *pass) header(key, value []byte) (filters.Verdict, bool) {
 	p.key = fasthttp.AppendNormalizedHeaderKeyBytes(p.key[:0], key)
-	g, at := grammars[string(p.key)], spot{kind: "header", name: key}
-	switch g {
-	case unjudged:
+	g, known := grammars[string(p.key)]
+	if g == unjudged {
 		return filters.Verdict{}, false
-	case cookies:
+	}
+	at := spot{kind: "header", name: key}
+	if !known {
+		if v, bad := p.once(key, field, at); bad {
+			return v, true
+		}
+	}
+	return p.once(value, g, at)
+}
+
+// once judges a name or value, unless it is known to be clean.
+func (p *pass) once(value []byte, g grammar, at spot) (filters.Verdict, bool) {
+	if len(value) > cleanMax || p.want != p.f.want {
+		return p.headerValue(value, g, at)
+	}
+	sum := p.f.clean.sum(value, g, p.want)
+	if p.f.clean.has(sum) {
+		return filters.Verdict{}, false
+	}
+	v, bad := p.headerValue(value, g, at)
+	if !bad && p.want == p.f.want { // neither refused nor noted in shadow
+		p.f.clean.add(sum)
+	}
+	return v, bad
+}
+
+func (p *pass) headerValue(value []byte, g grammar, at spot) (filters.Verdict, bool) {
+	if g == cookies {
 		return p.cookies(value)
 	}
-	if v, bad := p.judge(value, placeOf(g), at); bad {
-		return v, true
+	if v, bad := p.judge(value, placeOf(g), at); bad || g != locus {
+		return v, bad
 	}
-	switch g {
-	case field:
-		return p.judge(key, detect.Query, at)
-	case locus:
-		return p.locus(value, at)
-	}
-	return filters.Verdict{}, false
+	return p.locus(value, at)
 }
 
 func placeOf(g grammar) detect.Place {

@@ -4,6 +4,7 @@
 package scan
 
 import (
+	"hash/maphash"
 	"sync"
 
 	"blaze/filters"
@@ -24,6 +25,7 @@ type Filter struct {
 	log     telemetry.Logger
 	hits    [detect.Classes]*telemetry.Counter
 	limits  *telemetry.Counter
+	clean   *clean
 }
 
 // New compiles cfg; prev is the filter that serves now, or nil. Problems are joined *setting.Problem, with paths
@@ -32,7 +34,7 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	f := &Filter{cfg: cfg, rules: cfg.structural(), log: env.Log, scratch: &sync.Pool{New: func() any { return new(pass) }}}
+	f := &Filter{cfg: cfg, rules: cfg.structural(), log: env.Log, scratch: &sync.Pool{New: func() any { return new(pass) }}, clean: &clean{seed: maphash.MakeSeed()}}
 	if prev != nil {
 		f.set = prev.set // the rules are the program's, not the policy's
 	} else {

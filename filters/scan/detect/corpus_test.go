@@ -117,6 +117,9 @@ func TestCorpusBenign(t *testing.T) {
 		}
 		h, hit := set.Scan(&sc, []byte(c.P), All, place)
 		got.add(c.Cat, hit)
+		if c.Cat == "libinjection-fp" {
+			continue // a list of values chosen because they look like attacks; counted, and told above
+		}
 		cases++
 		if hit {
 			hits++

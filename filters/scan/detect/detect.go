@@ -50,6 +50,8 @@ type Rule struct {
 	Why   string
 	// Any are literals in lower case; one of them must be in the value before Pattern runs.
 	Any []string
+	// Needs is a set of bytes, one of which every hit has too; empty is none. It spares prose the pattern.
+	Needs string
 	// Pattern is RE2 over the lower-cased value; empty when a literal is enough, or when Judge decides.
 	Pattern string
 	// Judge decides where no pattern can.

@@ -15,6 +15,7 @@ func sqlRules() []Rule {
 			Hits:    []string{"-1 UNION ALL SELECT 1,2", "1 union/**/select 2", "1'union(select 1)"},
 			Misses:  []string{"union was a great select", "Select a union representative", "European Union"}},
 		{ID: "sqli-select-from", Class: SQLi, Form: Spaced, Why: "a query, with its syntax",
+			Needs:   "*@0123456789'\"(,.;-=#",
 			Any:     []string{"select"},
 			Pattern: `\bselect\b[\s(+]*(\*|@@|\d|null\b|'|"|distinct\b|top \d|if\s*\(|case\b|[\w.$` + "`" + `]+ ?\(|(concat|count|char|load_file|pg_\w+|version|user|database|sleep|current_setting)\b|[\w.]+ ?,|[\w.` + "`" + `]+ (from|into) [\w.` + "`" + `]+( ?(where|limit|union|order by|;|--|\)|#|')|$)|.{1,120}\bfrom (information_schema|dual|sys|mysql|pg_|users?\b|admin|all_))`,
 			Hits:    []string{"1;SELECT * FROM users", "(select password from users where id=1)", "select @@version"},
@@ -30,6 +31,7 @@ func sqlRules() []Rule {
 			Hits:    []string{"x from information_schema.tables", "1,@@version", "1 into outfile '/tmp/x'"},
 			Misses:  []string{"information schema", "name@@"}},
 		{ID: "sqli-tautology", Class: SQLi, Form: Spaced, Why: "a condition made always true or false",
+			Needs:   "=<>'\"(:0123456789",
 			Any:     []string{"or", "and", "||", "&&", "having", "where", "xor", "when", "like", "if(", "or1", "or2", "::", "or'", "and'"},
 			Pattern: `(\b(or|and|having|where|xor|when|not)\b|\|\||&&|\bif ?\()[\s(!~+\-]*(\d+|0x[0-9a-f]+|'[^']{0,40}'?|"[^"]{0,40}"?|true|false|null|\w+ ?\([^)]{0,40}\))[\s)'"]*(=|<|>|!=|\blike\b|\brlike\b|\bregexp\b|\bbetween\b|\bin ?\(|\bis (not )?null|sounds like|\bdiv\b|\bmod\b)[\s(~+\-=>]*(\d|n?'|"|0x|true|false|null|\w+ ?\(|-|\()|^[\s(]*(or|and|xor)\s+([\w'".]+\s*(=|<|>|like\b)|['("]['{\[(]?\w)|\d(or|and|xor)\d+\s*[=<>]|::(jsonb?|int|text|varchar)\b`,
 			Hits:    []string{"1 or 1=1", "' or 'x'='x", "1) and (2>1", " having 1=0", "1 && 1=1"},
@@ -55,11 +57,13 @@ func sqlRules() []Rule {
 			Hits:    []string{"1;drop table users", "1; exec master..xp_cmdshell 'x'", "1;iif(2=8,1,1/0)"},
 			Misses:  []string{"Fix it; create tables of contents", "Mozilla/5.0 (X11; Linux)"}},
 		{ID: "sqli-statement", Class: SQLi, Form: Spaced, Why: "a statement that changes data or structure",
+			Needs:   ";-'\"()=@.",
 			Any:     []string{"drop ", "alter ", "insert ", "delete ", "update ", "create ", "truncate ", "exec ", "exec(", "declare ", "shutdown", "grant "},
 			Pattern: `(\b(drop|alter|truncate) (table|database|user|view|procedure|schema|login)\b[\s\w."'` + "`" + `\[\]]*(;|--|#|'|"|\)|$)|\balter (table|user|login|session|system) \w+ (add|drop|set|identified|with|modify)|\binsert into [\w.` + "`" + `"'\[\]]+ ?(\(|values|select)|\bdelete from [\w.` + "`" + `]+( where\b|;|--|$)|\bupdate [\w.]+ set [\w.]+ ?=|\bcreate (table|user|login|database|procedure|function) [\w."']+ ?(\(|as\b|identified|with\b|;|is\b)|\bexec(ute)?( immediate|\s*\(? ?['"@]| (master|xp_|sp_))|\bdeclare @\w+|\bgrant \w+ (on|to) )`,
 			Hits:    []string{"drop table users;", "insert into t values (1)", "declare @x varchar(9)"},
 			Misses:  []string{"Create a table for guests", "update the set of tools", "How to drop a table in Excel"}},
 		{ID: "sqli-clause", Class: SQLi, Form: Spaced, Why: "the end of a query, put after a value",
+			Needs:   "'\"()0123456789;=",
 			Any:     []string{"order by", "group by", "limit", "rlike", "case when", "case ", "having", "for update", "fetch next", "offset ", "sounds like", "as char", "cast(", "convert(", "collate"},
 			Pattern: `(^|['"()\d\s;])(order by ([\d(-]|if|case|\w+ ?(--|#|\())|group by [\w.]+ (having|--|with)|limit \d+ ?(,|offset|--|;|into|procedure|union)|(rlike|regexp) ?\(|case when .{1,80} then\b|case .{1,60} when .{1,40} then|having ['\d(-]|having count|having \w+ ?(=|<|>)|cast ?\(.{1,80} as (char|int|signed|unsigned|varchar|nvarchar|numeric|text|decimal)|convert ?\( ?(int|char|varchar|[^)]{1,60} using))`,
 			Hits:    []string{"1 order by 10--", "1 limit 1,1", "(case when 1=1 then 1 else 2 end)"},
@@ -116,6 +120,12 @@ func injects(text []byte) bool {
 	return is && sqlSyntax(text)
 }
 
+// glued reports whether before ends in a quote that a word or bracket touches: admin'-' is SQL, the '-' sign is prose.
+func glued(before []byte) bool {
+	n := len(before)
+	return n == 0 || before[n-1] != '\'' || n > 1 && !isBlank(before[n-2])
+}
+
 // sqlSyntax reports whether text has what SQL has and prose has not: a comparison, comment, call or statement end.
 func sqlSyntax(text []byte) bool {
 	for i, c := range text {
@@ -123,7 +133,7 @@ func sqlSyntax(text []byte) bool {
 		case '=', '<', '>', '|', '*', '@', '~', '^', '#':
 			return true
 		case '-', '+', '/':
-			if i+1 < len(text) && (text[i+1] == c || text[i+1] == '*' || text[i+1] == '(' || text[i+1] == '\'') {
+			if i+1 < len(text) && (text[i+1] == c || text[i+1] == '*' || text[i+1] == '(' || text[i+1] == '\'' && glued(text[:i])) {
 				return true
 			}
 		case ';':

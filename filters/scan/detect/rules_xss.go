@@ -29,7 +29,7 @@ func xssRules() []Rule {
 			Misses:  []string{"only = one", "turn on = yes", "money on click"}},
 		{ID: "xss-url", Class: XSS, Form: Squeezed, Why: "a URL that is run",
 			Any:     []string{"script:", "data:", "livescript", "mocha:", "feed:", "base64,"},
-			Pattern: `((java|vb|live|j|ecma|type|tcl)script:([^a-z]|\w+[\[(.=+:&]|$)|mocha:|data:(text/html|text/xml|text/javascript|text/plain|application/(xhtml|xml|x-javascript|javascript)|image/svg|[,;*]|\w+/\w+;charset)|data:;?base64,|feed:javascript)`,
+			Pattern: `((java|vb|live|j|ecma|type|tcl)script:([^a-z\s]|\w+[\[(.=+:&]|$)|mocha:|data:(text/html|text/xml|text/javascript|text/plain|application/(xhtml|xml|x-javascript|javascript)|image/svg|[,;*]|\w+/\w+;charset)|data:;?base64,|feed:javascript)`,
 			Hits:    []string{"java\tscript:alert(1)", "data:text/html;base64,PHN2Zz4="},
 			Misses:  []string{"JavaScript: The Good Parts", "manuscript: page 1", "data: three rows"}},
 		{ID: "xss-css", Class: XSS, Form: Squeezed, Why: "style that runs script",
