@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -196,16 +197,40 @@ func (c *compiler) stages(pools *upstream.Pools, tree any) []filters.Stage {
 		Metrics: c.env.Metrics, Log: c.env.Log, Events: c.env.Events, Pools: pools, Now: c.env.Now, ReadFile: c.readFile,
 	}
 	c.unknownFilters(sections)
-	var out []filters.Stage
-	for _, st := range stages {
+	built := map[string]filters.Stage{}
+	for _, st := range dependent(stages) {
 		section, ok := sections[st.name]
 		if !ok && !st.required {
 			continue
 		}
-		if built, ok := c.stage(st, section, env); ok {
-			out = append(out, built)
+		if s, ok := c.stage(st, section, env); ok {
+			built[st.name] = s
+			if r, ok := s.Filter.(interface{ Redis() *filters.Redis }); ok {
+				env.Redis = r.Redis()
+			}
 		}
 	}
+	var out []filters.Stage
+	for _, st := range stages {
+		if s, ok := built[st.name]; ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// dependent is the order of making: the limits first, since the Redis that they name is everybody's.
+func dependent(list []stage) []stage {
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b stage) int {
+		switch {
+		case a.name == "ratelimit" && b.name != "ratelimit":
+			return -1
+		case b.name == "ratelimit" && a.name != "ratelimit":
+			return 1
+		}
+		return 0
+	})
 	return out
 }
 

@@ -31,7 +31,7 @@ func sized(body string) string { return "version: 1\nproxy: {max_body: " + body 
 // for. wait lets the store look at its files n times.
 func reloads(t *testing.T, path string, f func(t *testing.T, s *policy.Store, wait func(n int))) {
 	t.Helper()
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	synctest.Test(t, func(t *testing.T) {
 		o := options(path)
 		o.Now = time.Now
