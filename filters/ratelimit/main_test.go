@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"blaze/filters"
 	"blaze/filters/filterstest"
 	"blaze/telemetry/setting"
@@ -19,6 +21,7 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("rapid.checks", "10000")
 	}
+	LogRedis(zerolog.Nop())
 	os.Exit(m.Run())
 }
 
