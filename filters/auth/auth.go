@@ -34,15 +34,14 @@ type Filter struct {
 // relative to the section.
 func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	f := &Filter{required: cfg.Required, header: cfg.APIKeyHeader, metrics: env.Metrics, now: env.Now, events: env.Events}
-	var errs [5]error
+	var errs [6]error
 	f.keys, errs[0] = newKeyTable(cfg, env)
 	f.issuers, errs[1] = newIssuers(cfg.JWT, prev.oldIssuers(), env)
 	errs[2] = checkHeader(cfg.APIKeyHeader)
 	f.sessions, errs[3] = newSessions(cfg.Sessions, prev)
-	var problems []error
-	f.certs, problems = newClientCerts(cfg.ClientCerts)
-	errs[4] = f.shareRevocations(cfg.Sessions.Revoked, prev, env)
-	if err := errors.Join(append(errs[:], problems...)...); err != nil {
+	f.certs, errs[4] = newClientCerts(cfg.ClientCerts)
+	errs[5] = f.shareRevocations(cfg.Sessions.Revoked, prev, env)
+	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	f.keys.inherit(prev)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -59,7 +60,8 @@ func (f *Filter) identityOfCert(c *x509.Certificate) *filters.Identity {
 	return nil
 }
 
-func newClientCerts(list []ClientCert) (out []clientCert, problems []error) {
+func newClientCerts(list []ClientCert) (out []clientCert, err error) {
+	var problems []error
 	for i, c := range list {
 		at := fmt.Sprintf("client_certs[%d]", i)
 		kind, pattern, _ := strings.Cut(c.Match, ":")
@@ -71,5 +73,5 @@ func newClientCerts(list []ClientCert) (out []clientCert, problems []error) {
 		out = append(out, clientCert{kind, pattern, &filters.Identity{
 			Subject: c.Subject, Roles: c.Roles, Tier: c.Tier, Tenant: c.Tenant, Method: "mtls"}})
 	}
-	return out, problems
+	return out, errors.Join(problems...)
 }

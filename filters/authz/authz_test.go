@@ -150,6 +150,58 @@ func TestForms(t *testing.T) {
 	f("model_not_allowed model", part("model", "llama-w"), part("model", "llama-x"))
 	f("model_not_allowed model", strings.Repeat(part("x", ""), maxParts), part("model", "llama-w"))
 	f("model_not_allowed model", "garbage")
+	// Heads that two readers could read differently.
+	f("model_not_allowed model", part("model", "llama-w"), "--b\r\nContent-Disposition: form-data; name=\"x\"; name=\"model\"\r\n\r\nwhisper\r\n")
+	f("model_not_allowed model", part("model", "llama-w"), "--b\r\nContent-Disposition: form-data; name=\"x\"\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n")
+	f("model_not_allowed model", part("model", "llama-w"), "--b\r\nContent-Type: text/plain\r\n\r\nwhisper\r\n")
+	f("model_not_allowed model", part("model", "llama-w"), "--b\r\nContent-Disposition: form-data; name*=utf-8''model\r\n\r\nwhisper\r\n")
+}
+
+func TestQuery(t *testing.T) {
+	f := func(query, want string) {
+		t.Helper()
+		got, ok := queryValue([]byte(query), "model")
+		if !ok {
+			got = []byte("none")
+		}
+		if string(got) != want {
+			t.Errorf("%s: want %s; got %s", query, want, got)
+		}
+	}
+	f("model=llama-3", "llama-3")
+	f("a=b&model=llama-3&c", "llama-3")
+	f("model=", "")
+	f("models=x", "none")
+	f("", "none")
+	f("model=a&model=b", "none")
+	f("model=a&mod%65l=b", "none")
+	f("model=a;model=b", "none")
+	f("model=a+b", "none")
+}
+
+// TestWebSocket: what a socket will be asked for is in its query.
+func TestWebSocket(t *testing.T) {
+	filter := build(t, contract())
+	n := 0
+	for _, name := range engine.Names() {
+		e, _ := engine.Lookup(name)
+		for i := range e.Routes {
+			r := &e.Routes[i]
+			if !r.Upgrade || name == "none" || r.Class != engine.Inference {
+				continue
+			}
+			n++
+			for query, want := range map[string]string{"?model=llama-3": "pass", "?model=gpt": "model_not_allowed model", "": "model_not_allowed model"} {
+				x := as(filterstest.NewFor(t, name, method(r)+" "+target(r)+query), "user")
+				if got := ask(filter, x); got != want {
+					t.Errorf("%s: %s%s: want %s; got %s", name, r.Path, query, want, got)
+				}
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no engine opens a WebSocket")
+	}
 }
 
 func TestMFA(t *testing.T) {

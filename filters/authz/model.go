@@ -102,7 +102,7 @@ func formModel(body, contentType []byte) (model []byte, ok bool) {
 		if err == io.EOF {
 			return model, ok
 		}
-		if err != nil {
+		if err != nil || !plainPart(part) {
 			return nil, false
 		}
 		if part.FormName() != "model" {
@@ -117,9 +117,22 @@ func formModel(body, contentType []byte) (model []byte, ok bool) {
 	return nil, false
 }
 
-// queryValue reads the parameter name of a query, as it stands: a model's name needs no escape, and one that has some
-// matches no pattern but *. Twice is not at all.
+// plainPart reports whether every reader takes the same name from a part's head: one disposition, which can be read.
+func plainPart(p *multipart.Part) bool {
+	values := p.Header.Values("Content-Disposition")
+	if len(values) != 1 {
+		return false
+	}
+	_, params, err := mime.ParseMediaType(values[0])
+	return err == nil && params["name"] != ""
+}
+
+// queryValue reads the parameter name of a query. Twice is not at all, and so is a query with an escape or a semicolon
+// anywhere, which could be name once more to another reader; what needs one is no model's name.
 func queryValue(query []byte, name string) (value []byte, ok bool) {
+	if bytes.ContainsAny(query, "%+;") {
+		return nil, false
+	}
 	for len(query) > 0 {
 		var pair []byte
 		pair, query, _ = bytes.Cut(query, []byte{'&'})
