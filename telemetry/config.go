@@ -12,6 +12,7 @@ import (
 type Config struct {
 	AccessLog AccessLog `yaml:"access_log" doc:"one JSON line per exchange"`
 	Audit     *Audit    `yaml:"audit" doc:"security events in a file with a hash chain; off when absent"`
+	Tracing   *Tracing  `yaml:"tracing" doc:"OpenTelemetry spans; none are made when absent"`
 	History   History   `yaml:"history" doc:"the recent past of every metric, in memory"`
 
 	Alerts        []AlertRule `yaml:"alerts" doc:"conditions over metrics that somebody should know of"`
@@ -77,6 +78,9 @@ func (c *Config) Validate() error {
 		if c.Audit.Path == "" {
 			errs = append(errs, setting.Wrong("audit.path", "a file name", ""))
 		}
+	}
+	if c.Tracing != nil && !httpURL(c.Tracing.OTLP) {
+		errs = append(errs, setting.Wrong("tracing.otlp", "an http or https URL", c.Tracing.OTLP))
 	}
 	_, err := c.alertRules()
 	return errors.Join(append(errs, err, c.validateWebhooks())...)

@@ -13,6 +13,7 @@ func (t *Telemetry) Configure(c Config) {
 	t.audit.configure(t, c.Audit)
 	t.configureHistory(c.History)
 	t.configureAlerts(&c)
+	t.configureTracing(c.Tracing)
 }
 
 // configureAccess moves the exchanges' lines to a file of their own, or back into the process's log. Caller holds mu.

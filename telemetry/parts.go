@@ -26,17 +26,13 @@ func (p *parts) add(work func(context.Context)) (stop func()) {
 	defer p.mu.Unlock()
 	one := &part{work: work, done: make(chan struct{})}
 	p.all = append(p.all, one)
-	if p.ctx != nil {
+	if p.ctx != nil && p.ctx.Err() == nil {
 		p.startLocked(one)
 	}
 	return func() { p.stop(one) }
 }
 
 func (p *parts) startLocked(one *part) {
-	if p.ctx.Err() != nil {
-		close(one.done)
-		return
-	}
 	ctx, cancel := context.WithCancel(p.ctx)
 	one.cancel = cancel
 	p.wg.Go(func() {
@@ -57,7 +53,7 @@ func (p *parts) stop(one *part) {
 	}
 }
 
-// run starts everything and returns when ctx has ended and all of it has.
+// run starts everything, so that each part can finish what it holds even when ctx has ended already, and returns when ctx has ended and all of it has.
 func (p *parts) run(ctx context.Context) {
 	p.mu.Lock()
 	p.ctx = ctx

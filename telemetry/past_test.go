@@ -64,7 +64,7 @@ func TestMetricsHistory(t *testing.T) {
 		get, stop := running(t, tel, telemetry.AdminOptions{})
 		defer stop()
 		time.Sleep(5 * time.Second) // between two observations
-		for range 30 { // five minutes at one a second
+		for range 30 {              // five minutes at one a second
 			for range 10 {
 				tel.Exchange(served())
 			}

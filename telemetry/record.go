@@ -3,6 +3,8 @@ package telemetry
 import (
 	"net/netip"
 	"time"
+
+	"blaze/telemetry/trace"
 )
 
 // Record is what is known about one exchange when it ends. The strings may point into pooled memory: whoever keeps
@@ -46,6 +48,9 @@ type Record struct {
 	Retries int
 	// Abort says how an exchange ended early: client_gone, upstream_cut, stall, timeout, panic, shutdown. Empty otherwise.
 	Abort string
+	// Trace is what StartTrace gave; Spans are the exchange's parts, when Trace is sampled.
+	Trace trace.Context
+	Spans []Span
 	// Request is kept by an audit log that records requests; nil unless WantsRequest said so.
 	Request *Request
 }

@@ -50,6 +50,8 @@ type Telemetry struct {
 	accessFile *logFile // guarded by mu; nil when the lines are in the process's log
 	pastPath   string   // guarded by mu; where the history is kept; empty is nowhere
 
+	tracer atomic.Pointer[tracer] // nil when the policy has no tracing
+
 	alerts       *alert.Engine
 	webhooks     atomic.Pointer[[]*alert.Webhook]
 	webhookURLs  []string  // guarded by mu
@@ -105,6 +107,7 @@ func (t *Telemetry) Exchange(r *Record) {
 	t.counts.add(r)
 	t.access.write(r)
 	t.audit.exchange(r)
+	t.traced(r)
 	if class, kind := errorClass(r); class != "" {
 		t.errors.add(t.now(), r, class, kind)
 	}
