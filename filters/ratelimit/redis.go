@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"blaze/filters"
 	"blaze/telemetry"
@@ -57,6 +58,8 @@ func newRemote(cfg Redis, prev *remote, env filters.Env) (*remote, error) {
 		ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
 		DialTimeout: 500 * time.Millisecond, ReadTimeout: 500 * time.Millisecond, WriteTimeout: 500 * time.Millisecond,
 		PoolTimeout: cfg.Timeout, PoolSize: 64, MaxIdleConns: 64, ConnMaxIdleTime: 5 * time.Minute,
+		// They start goroutines with the client, before anybody has asked it anything.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	if cfg.TLS != nil {
 		var err error
