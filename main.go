@@ -2,15 +2,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
@@ -22,9 +20,11 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"blaze/filters/auth"
 	"blaze/policy"
 	"blaze/proxy"
 	"blaze/telemetry"
+	"blaze/telemetry/audit"
 	"blaze/upstream/demo"
 )
 
@@ -82,6 +82,11 @@ func commands() []command {
 		{"run", "serve (the default command)", serve},
 		{"demo", "serve an embedded model backend through the full pipeline, with curl lines to try", runDemo},
 		{"check", "validate a policy file or folder and run its tests", check},
+		{"explain", "say what each stage of a policy makes of one HTTP request; nothing is sent", explain},
+		{"replay", "run recorded requests (audit logs) against another policy and count what changes", replay},
+		{"key", "key new: make an API key, and the policy entry that knows it", key},
+		{"audit", "verify an audit log's hash chain", verify},
+		{"schema", "print the JSON Schema of the policy, for editors", schema},
 		{"health", "exit 0 when a running blaze is ready", health},
 		{"version", "print version, commit and Go version", printVersion},
 	}
@@ -179,10 +184,10 @@ func serve(ctx context.Context, p process, args []string) int {
 func (p process) defaultKey() func(string) (string, bool) {
 	key, ok := p.env("BLAZE_API_KEY")
 	if !ok || key == "" {
-		key = newKey()
+		key, _ = auth.NewKey()
 		fmt.Fprintf(p.stderr, "blaze: no policy and no BLAZE_API_KEY; the API key of this run is\n\n  %s\n\n", key)
 	}
-	return with(p.env, map[string]string{"BLAZE_API_KEY_SHA256": hash(key)})
+	return with(p.env, map[string]string{"BLAZE_API_KEY_SHA256": auth.HashKey(key).Hex()})
 }
 
 func with(env func(string) (string, bool), more map[string]string) func(string) (string, bool) {
@@ -192,19 +197,6 @@ func with(env func(string) (string, bool), more map[string]string) func(string) 
 		}
 		return env(name)
 	}
-}
-
-// newKey makes a key of 256 random bits.
-func newKey() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:])
-	return "sk-blaze-" + base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// hash is the key's SHA-256 in hex, as a policy names it after "sha256:".
-func hash(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:])
 }
 
 // start wires the rooms together and serves until ctx ends. ready, if not nil, is called when both ports listen.
@@ -221,7 +213,7 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 	if err != nil {
 		return fmt.Errorf("--proxy-protocol: %w", err)
 	}
-	o.Tel = tel
+	o.Tel, o.Gate = tel, proxy.Gate()
 	store, err := policy.Open(o)
 	if err != nil {
 		return err
@@ -231,7 +223,7 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 		return err
 	}
 	admin, err := tel.NewAdmin(telemetry.AdminOptions{
-		Addr: s.admin, Token: token, Ready: server.Ready, Checks: store.Checks,
+		Addr: s.admin, Token: token, Ready: server.Ready, Checks: store.Checks, Handlers: handlers(store),
 	})
 	if err != nil {
 		server.Close()
@@ -245,6 +237,21 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 		ready(server.Addr().String(), admin.Addr())
 	}
 	return server.Run(ctx)
+}
+
+// handlers are the admin endpoints of the floors above telemetry.
+func handlers(store *policy.Store) map[string]http.Handler {
+	all := store.Handlers()
+	sessions := auth.SessionsHandler(func() *auth.Filter {
+		for _, st := range store.Current().Chain.Stages() {
+			if f, ok := st.Filter.(*auth.Filter); ok {
+				return f
+			}
+		}
+		return nil
+	})
+	all["GET /sessions/revoke"], all["POST /sessions/revoke"] = sessions, sessions
+	return all
 }
 
 // background runs fs until stop is called; Wait waits for their ends.
@@ -302,18 +309,19 @@ func runDemo(ctx context.Context, p process, args []string) int {
 	}
 	backend := demo.New(demo.Options{})
 	defer backend.Close()
-	user, operator := newKey(), newKey()
+	user, userHash := auth.NewKey()
+	operator, operatorHash := auth.NewKey()
 	env := with(p.env, map[string]string{
 		"BLAZE_DEMO_UPSTREAM":        backend.URL(),
-		"BLAZE_DEMO_USER_SHA256":     hash(user),
-		"BLAZE_DEMO_OPERATOR_SHA256": hash(operator),
+		"BLAZE_DEMO_USER_SHA256":     userHash.Hex(),
+		"BLAZE_DEMO_OPERATOR_SHA256": operatorHash.Hex(),
 	})
 	o := policy.Options{Source: policy.Demo(), Env: env}
 	if s.policy != "" {
 		o = policy.Options{Path: s.policy, Upstream: backend.URL(), Env: env}
 	}
 	err := start(ctx, p, s, o, func(proxied, admin string) {
-		fmt.Fprint(p.stdout, demoText("http://"+loopback(proxied), "http://"+loopback(admin), user, operator))
+		fmt.Fprint(p.stdout, demo.Lines("http://"+loopback(proxied), "http://"+loopback(admin), user, operator))
 	})
 	if err != nil {
 		return p.fails(exitProblem, err)
@@ -331,40 +339,162 @@ func loopback(addr string) string {
 	return addr
 }
 
-// demoText is what blaze demo prints: lines to paste, one for each thing Blaze does.
-func demoText(base, admin, user, operator string) string {
-	chat := func(key, header, body string) string {
-		return fmt.Sprintf("curl -sS %s/v1/chat/completions -H 'authorization: Bearer %s'%s -H 'content-type: application/json' -d '%s'\n\n", base, key, header, body)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Blaze is serving a demo model backend (a test server inside this process) through its full pipeline.\n\n"+
-		"  proxied port  %s\n  dashboard     %s/\n  user key      %s\n  operator key  %s\n\nServed:\n\n", base, admin, user, operator)
-	b.WriteString("# a chat answer\n" + chat(user, "", `{"model":"demo-small","messages":[{"role":"user","content":"Hello"}]}`))
-	b.WriteString("# the same, streamed token by token\n" + strings.Replace(chat(user, "", `{"model":"demo-small","stream":true,"messages":[{"role":"user","content":"Tell me a story"}]}`), "-sS", "-sSN", 1))
-	b.WriteString("# SQL in a prompt is welcome\n" + chat(user, "", `{"model":"demo-small","messages":[{"role":"user","content":"Explain: SELECT * FROM t WHERE 1=1 OR 1=1 --"}]}`))
-	b.WriteString("Refused, one line for each filter:\n\n")
-	b.WriteString("# access: an address on the deny list\n" + chat(user, " -H 'x-forwarded-for: 203.0.113.7'", `{"model":"demo-small","messages":[]}`))
-	b.WriteString("# scan: SQL where no prompt belongs\n" + fmt.Sprintf("curl -sS '%s/v1/models?q=1%%27%%20OR%%20%%271%%27=%%271' -H 'authorization: Bearer %s'\n\n", base, user))
-	b.WriteString("# auth: no key\n" + fmt.Sprintf("curl -sS %s/v1/models\n\n", base))
-	b.WriteString("# authz: a model this key may not use\n" + chat(user, "", `{"model":"demo-large","messages":[{"role":"user","content":"Hello"}]}`))
-	b.WriteString("# params: more answers at once than the policy allows\n" + chat(user, "", `{"model":"demo-small","n":5,"messages":[{"role":"user","content":"Hello"}]}`))
-	b.WriteString("# ratelimit: more requests at once than the key's burst\n" + "for i in $(seq 12); do curl -sS -o /dev/null -w '%{http_code} ' " + base + "/v1/models -H 'authorization: Bearer " + user + "'; done; echo\n\n")
-	b.WriteString("# circuit: a model server that fails until the breaker opens\n" + "for i in $(seq 8); do curl -sS -o /dev/null -w '%{http_code} ' " + base + "/v1/chat/completions -H 'authorization: Bearer " + operator + "' -H 'x-demo-status: 500' -H 'content-type: application/json' -d '{\"model\":\"demo-large\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'; done; echo\n\n")
-	b.WriteString("What happened:\n\n" + fmt.Sprintf("curl -sS %s/metrics/prometheus\ncurl -sS %s/health/detailed\n\nStop with Ctrl-C.\n", admin, admin))
-	return b.String()
-}
-
 func check(_ context.Context, p process, args []string) int {
 	f := pflag.NewFlagSet("check", pflag.ContinueOnError)
 	format := f.String("format", "text", "text, or json for editors and CI")
 	if err := parse(p, f, args); err != nil {
 		return p.fails(exitUsage, err)
 	}
-	if f.NArg() != 1 {
-		return p.fails(exitUsage, errors.New("check takes one policy file or folder"))
+	if f.NArg() != 1 || *format != "text" && *format != "json" {
+		return p.fails(exitUsage, errors.New("usage: blaze check [--format text|json] PATH"))
 	}
-	_ = format
-	return exitUsage
+	report := policy.Check(policy.Options{Path: f.Arg(0), Env: p.env, Gate: proxy.Gate()})
+	write := report.WriteText
+	if *format == "json" {
+		write = report.WriteJSON
+	}
+	if err := write(p.stdout); err != nil {
+		return p.fails(exitProblem, err)
+	}
+	if report.Bad() {
+		return exitProblem
+	}
+	return exitOK
+}
+
+func explain(_ context.Context, p process, args []string) int {
+	f := pflag.NewFlagSet("explain", pflag.ContinueOnError)
+	path := f.String("policy", "", "policy file or folder")
+	client := f.String("client", "192.0.2.1", "the caller's address")
+	keyID := f.String("key", "", "id of the API key the caller has; the key itself is not needed")
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	in := p.stdin
+	switch f.NArg() {
+	case 0:
+	case 1:
+		file, err := os.Open(f.Arg(0))
+		if err != nil {
+			return p.fails(exitProblem, err)
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	default:
+		return p.fails(exitUsage, errors.New("usage: blaze explain --policy PATH [--client ADDRESS] [--key ID] [FILE]"))
+	}
+	text, err := io.ReadAll(io.LimitReader(in, 64<<20))
+	if err != nil {
+		return p.fails(exitProblem, err)
+	}
+	addr, err := netip.ParseAddr(*client)
+	if err != nil {
+		return p.fails(exitUsage, fmt.Errorf("--client: %w", err))
+	}
+	call, err := policy.ParseCall(text, addr, *keyID, time.Now())
+	if err != nil {
+		return p.fails(exitProblem, err)
+	}
+	trace, err := policy.Explain(policy.Options{Path: *path, Env: p.env, Gate: proxy.Gate()}, call)
+	if err == nil {
+		err = trace.WriteJSON(p.stdout)
+	}
+	if err != nil {
+		return p.fails(exitProblem, err)
+	}
+	return exitOK
+}
+
+// exitChanged is replay's: the other policy would decide differently.
+const exitChanged = 3
+
+func replay(_ context.Context, p process, args []string) int {
+	f := pflag.NewFlagSet("replay", pflag.ContinueOnError)
+	path := f.String("policy", "", "the policy to hold the recorded requests against")
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	if f.NArg() == 0 || *path == "" {
+		return p.fails(exitUsage, errors.New("usage: blaze replay --policy NEW LOG..."))
+	}
+	var logs []io.Reader
+	for _, name := range f.Args() {
+		file, err := os.Open(name)
+		if err != nil {
+			return p.fails(exitProblem, err)
+		}
+		defer func() { _ = file.Close() }()
+		logs = append(logs, file)
+	}
+	diff, err := policy.Replay(policy.Options{Path: *path, Env: p.env, Gate: proxy.Gate()}, logs...)
+	if err == nil {
+		err = diff.WriteText(p.stdout)
+	}
+	if err != nil {
+		return p.fails(exitProblem, err)
+	}
+	if diff.Changed > 0 {
+		return exitChanged
+	}
+	return exitOK
+}
+
+func key(_ context.Context, p process, args []string) int {
+	f := pflag.NewFlagSet("key", pflag.ContinueOnError)
+	var k auth.NewEntry
+	f.StringVar(&k.ID, "id", "", "name of the key, in every log line")
+	f.StringVar(&k.Subject, "subject", "", "whose key it is; the id when empty")
+	f.StringSliceVar(&k.Roles, "role", nil, "a role; may be given more than once")
+	f.StringVar(&k.Tier, "tier", "", "the tier, for limits and queues")
+	f.StringVar(&k.Tenant, "tenant", "", "the tenant")
+	f.StringVar(&k.Expires, "expires", "", "a date such as 2027-01-31, or from now on such as 90d")
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	if f.NArg() != 1 || f.Arg(0) != "new" || k.ID == "" {
+		return p.fails(exitUsage, errors.New("usage: blaze key new --id ID [--subject S --role R... --tier T --tenant T --expires D]"))
+	}
+	secret, entry, err := k.Make(time.Now())
+	if err != nil {
+		return p.fails(exitUsage, err)
+	}
+	fmt.Fprintf(p.stdout, "The key, shown this once:\n\n  %s\n\nIts entry under filters.auth.api_keys:\n\n  %s\n", secret, entry)
+	return exitOK
+}
+
+func verify(_ context.Context, p process, args []string) int {
+	f := pflag.NewFlagSet("audit", pflag.ContinueOnError)
+	keyFile := f.String("key-file", "", "file with the audit log's key, when the policy names one")
+	if err := parse(p, f, args); err != nil {
+		return p.fails(exitUsage, err)
+	}
+	if f.NArg() != 1 {
+		return p.fails(exitUsage, errors.New("usage: blaze audit [--key-file F] FILE"))
+	}
+	var secret []byte
+	if *keyFile != "" {
+		b, err := os.ReadFile(*keyFile)
+		if err != nil {
+			return p.fails(exitProblem, err)
+		}
+		secret = bytes.TrimSpace(b)
+	}
+	report, err := audit.Verify(f.Arg(0), secret)
+	if err != nil {
+		return p.fails(exitProblem, fmt.Errorf("%s: %w", f.Arg(0), err))
+	}
+	fmt.Fprintf(p.stdout, "%s: %d lines, none missing or changed\n", f.Arg(0), report.Lines)
+	if report.Note != "" {
+		fmt.Fprintln(p.stdout, report.Note)
+	}
+	return exitOK
+}
+
+func schema(_ context.Context, p process, _ []string) int {
+	if err := policy.WriteSchema(p.stdout); err != nil {
+		return p.fails(exitProblem, err)
+	}
+	return exitOK
 }
 
 func health(ctx context.Context, p process, args []string) int {
