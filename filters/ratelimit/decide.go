@@ -61,6 +61,7 @@ func (f *Filter) decide(x *filters.Exchange, limits []*limit) filters.Verdict {
 // collect lists what x needs of which account; behind says that others already wait for one of them.
 func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (behind bool) {
 	d.asks = d.asks[:0]
+	net := coarseNet(x)
 	for _, l := range limits {
 		if !l.scope.has(x) {
 			continue
@@ -73,8 +74,8 @@ func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (b
 		if in+out == 0 && !inference(x) {
 			continue
 		}
-		d.asks = append(d.asks, ask{limit: l, ledger: ledger, key: key, net: coarseNet(seed, x), input: in})
-		a := &d.asks[len(d.asks)-1]
+		a := d.more()
+		a.limit, a.ledger, a.key, a.net, a.input = l, ledger, key, net, in
 		a.charge = min(in+out, ledger.rule.capacity())
 		if l.hard && out > 0 {
 			a.least = min(in+1, a.charge)
@@ -87,6 +88,18 @@ func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (b
 		behind = behind || l.then.waits() && !a.shadow && ledger.lines.occupied(key)
 	}
 	return behind
+}
+
+// more returns one more ask, empty.
+func (d *decision) more() *ask {
+	if n := len(d.asks); n < cap(d.asks) {
+		d.asks = d.asks[:n+1]
+	} else {
+		d.asks = append(d.asks, ask{})
+	}
+	a := &d.asks[len(d.asks)-1]
+	*a = ask{}
+	return a
 }
 
 // worst is the account that must be waited for longest, of those that hold the request back: one that refuses comes before

@@ -2,8 +2,8 @@ package ratelimit
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
-	"hash/maphash"
 	"strconv"
 	"unsafe"
 
@@ -108,14 +108,15 @@ func (k *keyBuffer) network(x *filters.Exchange) {
 	k.add(b[:8])
 }
 
-// coarseNet is the client's IPv4 /24 or IPv6 /48, hashed: which coarse account stands in when a table is full.
-func coarseNet(seed maphash.Seed, x *filters.Exchange) uint32 {
+// coarseNet is the client's IPv4 /24 or IPv6 /48, mixed: which coarse account stands in when a table is full.
+func coarseNet(x *filters.Exchange) uint32 {
 	a := x.Client.Unmap()
 	b := a.As16()
+	n := binary.BigEndian.Uint64(b[:8]) >> 16
 	if a.Is4() {
-		return uint32(maphash.Bytes(seed, b[:15]))
+		n = binary.BigEndian.Uint64(b[8:]) >> 8
 	}
-	return uint32(maphash.Bytes(seed, b[:6]))
+	return uint32(n * 0x9e3779b97f4a7c15 >> 32)
 }
 
 // writeClaim looks the claim up: by its whole name first, since names may hold dots, then member by member.

@@ -21,6 +21,8 @@ type rule struct {
 	p, q int64
 	// Sliding window: the length of a slot, µs.
 	slot int64
+	// Buckets: the time from used up to whole, µs.
+	fill int64
 	// Adaptive: says the limit that holds now.
 	control *controller
 }
@@ -101,7 +103,7 @@ func (r *rule) window() int64 {
 	if r.kind == FixedWindow || r.kind == SlidingWindow || r.kind == Adaptive {
 		return r.per
 	}
-	return ceilDiv(r.cap*r.q, r.p)
+	return r.fill
 }
 
 // pace is the time in which n units come back to an account that is used up, µs.

@@ -17,10 +17,12 @@ func bucketRule(limit, per, capacity int64) (r rule, off float64) {
 	r = rule{kind: TokenBucket, limit: limit, per: per, cap: capacity, p: limit / g, q: per / g}
 	most := int64(maxLoad/2) / capacity
 	if r.q <= most {
+		r.fill = ceilDiv(capacity*r.q, r.p)
 		return r, 0
 	}
 	r.q = max(most, 1)
 	r.p = mulDiv(limit, r.q, per)
+	r.fill = ceilDiv(capacity*r.q, max(r.p, 1))
 	exact := float64(limit) * float64(r.q) / float64(per)
 	return r, 1 - float64(r.p)/exact
 }
