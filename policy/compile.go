@@ -9,6 +9,7 @@ import (
 
 	"blaze/filters"
 	"blaze/filters/access"
+	"blaze/filters/ratelimit"
 	"blaze/policy/decode"
 	"blaze/telemetry"
 	"blaze/telemetry/setting"
@@ -29,6 +30,8 @@ type Env struct {
 	Log      telemetry.Logger
 	Events   func(telemetry.Event)
 	Now      func() time.Time
+	// Offline keeps all accounts in this process's memory: for judging requests that nobody sent.
+	Offline bool
 }
 
 var errNoFiles = errors.New("files cannot be read here")
@@ -204,10 +207,13 @@ func (c *compiler) stages(pools *upstream.Pools, tree any) []filters.Stage {
 			continue
 		}
 		if s, ok := c.stage(st, section, env); ok {
-			built[st.name] = s
 			if r, ok := s.Filter.(interface{ Redis() *filters.Redis }); ok {
 				env.Redis = r.Redis()
 			}
+			if c.env.Offline {
+				s.Filter = c.inMemory(s, env)
+			}
+			built[st.name] = s
 		}
 	}
 	var out []filters.Stage
@@ -217,6 +223,21 @@ func (c *compiler) stages(pools *upstream.Pools, tree any) []filters.Stage {
 		}
 	}
 	return out
+}
+
+// inMemory makes the limits anew without their Redis; every other filter is left as it is.
+func (c *compiler) inMemory(s filters.Stage, env filters.Env) filters.Filter {
+	cfg, ok := c.configs[s.Name].(*ratelimit.Config)
+	if !ok || cfg.Store.Redis == nil {
+		return s.Filter
+	}
+	local := *cfg
+	local.Store = ratelimit.Store{}
+	f, err := ratelimit.New(local, nil, env)
+	if !c.note("filters."+s.Name, err) {
+		return s.Filter
+	}
+	return f
 }
 
 // dependent is the order of making: the limits first, since the Redis that they name is everybody's.

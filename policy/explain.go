@@ -269,7 +269,9 @@ func Explain(o Options, c Call) (*Trace, error) {
 	if err != nil {
 		return nil, missing(o.Path, err)
 	}
-	snap, err := Compile(src, nil, o.env(f))
+	env := o.env(f)
+	env.Offline = true
+	snap, err := Compile(src, nil, env)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,9 @@ func Replay(o Options, logs ...io.Reader) (*Difference, error) {
 	if err != nil {
 		return nil, missing(o.Path, err)
 	}
-	snap, err := Compile(src, nil, o.env(f))
+	env := o.env(f)
+	env.Offline = true
+	snap, err := Compile(src, nil, env)
 	if err != nil {
 		return nil, err
 	}

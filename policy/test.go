@@ -74,6 +74,7 @@ func runTests(files []File, env Env, gate Gate) (results []TestResult, problems 
 	if len(p.Tests) == 0 {
 		return nil, nil
 	}
+	env.Offline = true
 	env.Metrics, env.Log, env.Events = telemetry.NewMetrics(), telemetry.Logger{}, func(telemetry.Event) {}
 	s, err := Compile(files, nil, env)
 	if err != nil {
