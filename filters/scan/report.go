@@ -3,6 +3,7 @@ package scan
 import (
 	"blaze/filters"
 	"blaze/filters/scan/detect"
+	"blaze/telemetry"
 	"blaze/upstream/engine"
 )
 
@@ -32,11 +33,11 @@ func (p *pass) judge(value []byte, place detect.Place, at spot) (filters.Verdict
 			return filters.Verdict{}, false
 		}
 		if hit.Limit {
-			p.f.limits.Inc()
+			p.count(p.f.limits)
 			return filters.Deny(tooHard, "limit").At(at.String(), ""), true
 		}
 		class := hit.Rule.Class
-		p.f.hits[class].Inc()
+		p.count(p.f.hits[class])
 		v := filters.Deny(filters.ThreatDetected, hit.Rule.ID).At(at.String(), excerpt(hit.Text, hit.From, hit.To))
 		if v = p.f.rules[class].Decide(p.x, name, v); !v.Passed() {
 			return v, true
@@ -44,6 +45,13 @@ func (p *pass) judge(value []byte, place detect.Place, at spot) (filters.Verdict
 		p.want &^= 1 << class // in shadow, and noted
 	}
 	return filters.Verdict{}, false
+}
+
+// count counts a hit, unless nobody sent the request.
+func (p *pass) count(c *telemetry.Counter) {
+	if !p.x.Dry {
+		c.Inc()
+	}
 }
 
 // excerptMax is how much of what was found a log line shows.

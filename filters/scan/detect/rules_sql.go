@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"unsafe"
 
 	libinjection "github.com/corazawaf/libinjection-go"
@@ -38,7 +39,7 @@ func sqlRules() []Rule {
 			Misses:  []string{"one or 2 of them", "5 AND A QUARTER BY 8 INCHES", "x or y = z", "Fish and chips (2 portions)"}},
 		{ID: "sqli-breakout", Class: SQLi, Form: Spaced, Why: "the first quote of a value ends a string, and an operator of SQL follows",
 			Any:     []string{"'", `"`, "`", "´"},
-			Pattern: "^[^'\"`´]*['\"`´][\\s)%]*((not )?(or|and|xor|mod|div|is|like|rlike|regexp|between)\\b[\\s!~+\\-]*(['(&|<>=!~@\\-+]|\\d|\"\\S|\\\\n|(not )?(true|false|null)\\b|exists\\b|select\\b|\\w+(\\.\\w+)* ?(&&|\\|\\||[=<>!&|+*/^]|\\(| (like|is|in|xor|div|mod|regexp|rlike|between|not)\\b))|(having|where|limit|order by|group by|procedure|(not )?(rlike|regexp|like)|sounds like|in|for)\\b[\\s(]+['\"\\d(@\\-]|(having|order by|group by|(not )?rlike|(not )?regexp|between|is null|is not)[\\s(]*['\"`]?$|\\|\\| ?[\\w('\"]|&& ?[\\w('\"!]|[-+*/%^&|=<>!~ ]*[-+*/%^&|=<>!~][-+*/%^&|=<>!~ ]*(\\d|\\w+ ?\\(|\\(|@@|null\\b) ?[^\\w\"]|[-+/*] ?\\w+ (is|regexp|like|xor|and|or|rlike)\\b)",
+			Pattern: "^[^'\"`´]*['\"`´][\\s)%]*((not )?(or|and|xor|mod|div|is|like|rlike|regexp|between)\\b[\\s!~+\\-]*(['(&|<>=!~@]|\\d+[\\s'\")]*($|[^\\w\\s'\",.])|\"\\w|\\\\n|(not )?(true|false|null)\\b|exists\\b|select\\b|\\w+(\\.\\w+)* ?(&&|\\|\\||[=<>!&|*/^]|\\(| (like|is|in|xor|div|mod|regexp|rlike|between|not)\\b))|(having|where|limit|order by|group by|procedure|(not )?(rlike|regexp|like)|sounds like|in|for)\\b[\\s(]+['\"\\d(@\\-]|(having|order by|group by|(not )?rlike|(not )?regexp|between|is null|is not)[\\s(]*['\"`]?$|\\|\\| ?[\\w('\"]|&& ?[\\w('\"!]|[-+*/%^&|=<>!~ ]*[-+*/%^&|=<>!~][-+*/%^&|=<>!~ ]*(\\d|\\w+ ?\\(|\\(|@@|null\\b) ?[^\\w\"/]|[-+/*] ?\\w+ (is|regexp|like|xor|and|or|rlike)\\b)",
 			Hits:    []string{"x' or y=z", "1'||(select 1)", "')) or (('x'))=(('x", "asd' or column&&'1", "A' NOT RLIKE 'B", " aa' - + ! 1 or '1"},
 			Misses:  []string{"O'Reilly and Sons", "KNICKIN' AND KNACKIN' SEE", `"ON" WHITE GREEN`, "don't stop", "rock 'n' roll", `the words "this" and "that"`}},
 		{ID: "sqli-quotes", Class: SQLi, Form: Spaced, Why: "an operator between two quotes that end and begin strings",
@@ -86,6 +87,8 @@ func sqlRules() []Rule {
 	}
 }
 
+var blankByte = []byte{' '}
+
 // sqlGrammar asks libinjection about text and about what follows its first quotes; it reads the first five tokens alone.
 func sqlGrammar(text []byte) bool {
 	if injects(text) {
@@ -95,6 +98,9 @@ func sqlGrammar(text []byte) bool {
 	for i, c := range text {
 		if c != '\'' && c != '"' && c != ')' {
 			continue
+		}
+		if bytes.Count(text[:i], blankByte) > 3 {
+			break // a sentence; the rules above know what breaks out of one
 		}
 		if i > 0 && injects(text[i:]) {
 			return true
