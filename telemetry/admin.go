@@ -147,6 +147,7 @@ func (a *Admin) guarded() map[string]http.HandlerFunc {
 		"GET /debug/filters":       a.debugFilters,
 		"GET /endpoints":           a.endpoints,
 		"GET /errors/summary":      a.errorsSummary,
+		"GET /metrics/{name}":      a.export,
 		"GET /metrics/history":     a.metricsHistory,
 		"GET /requests":            a.recentRequests,
 		"GET /debug/pprof/":        profiled(pprof.Index),

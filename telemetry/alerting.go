@@ -177,6 +177,10 @@ func (c *Config) knownMetrics() map[string]Metric {
 	for _, m := range Catalogue() {
 		out[m.Name] = m
 	}
+	for i := range c.CustomMetrics {
+		m := c.CustomMetrics[i].metric()
+		out[m.Name] = m
+	}
 	return out
 }
 

@@ -126,6 +126,7 @@ func Catalogue() []Metric {
 
 		// Telemetry itself.
 		counter("blaze_log_dropped_total", "lines", "Log lines lost because their destination was slow or full.", "log"),
+		counter("blaze_pushes_total", "pushes", "Pushes of metrics, by result: sent, failed.", "result"),
 		counter("blaze_spans_lost_total", "spans", "Spans that could not be kept or sent."),
 		counter("blaze_alert_notifications_total", "messages", "Messages to alert webhooks, by result: sent, failed, dropped.", "result"),
 		gauge("blaze_alerts_firing", "alerts", "Alerts that fire now."),

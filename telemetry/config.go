@@ -15,6 +15,11 @@ type Config struct {
 	Tracing   *Tracing  `yaml:"tracing" doc:"OpenTelemetry spans; none are made when absent"`
 	History   History   `yaml:"history" doc:"the recent past of every metric, in memory"`
 
+	CustomMetrics []CustomMetric `yaml:"custom_metrics" doc:"counters of the policy's own"`
+	Exports       []Export       `yaml:"exports" doc:"other forms of the metrics, made by templates"`
+	Push          *Push          `yaml:"push" doc:"metrics are sent somewhere too"`
+	HealthChecks  []HealthProbe  `yaml:"health_checks" doc:"what else has to be up"`
+
 	Alerts        []AlertRule `yaml:"alerts" doc:"conditions over metrics that somebody should know of"`
 	AlertPresets  bool        `yaml:"alert_presets" doc:"watch errors, overhead, queue, CPU, memory, disk, lost log lines and refused policies too" default:"true"`
 	AlertWebhooks []string    `yaml:"alert_webhooks" doc:"where alerts are sent: Slack incoming webhooks, or Alertmanager's API v2" example:"[http://127.0.0.1:9093/api/v2/alerts]"`
@@ -43,6 +48,14 @@ type Audit struct {
 	MaxSize setting.Bytes `yaml:"max_size" doc:"the file is moved aside when it is larger; 0 is never" default:"0" example:"1GiB"`
 	Keep    int           `yaml:"keep" doc:"how many files that were moved aside are kept" default:"10" example:"10"`
 	OnFull  OnFull        `yaml:"on_full" doc:"what follows when the disk takes no more: drop counts and goes on, closed refuses requests with 503" default:"drop" example:"closed"`
+}
+
+// Prepare makes the section ready for Configure when a policy is compiled: file names resolved against the policy that
+// holds them, templates read (read resolves its argument itself, as filters.Env.ReadFile does), everything checked.
+// Problems are joined *setting.Problem, relative to telemetry.
+func (c *Config) Prepare(path func(string) string, read func(string) ([]byte, error)) error {
+	c.Resolve(path)
+	return errors.Join(c.loadExports(read), c.Validate())
 }
 
 // Resolve makes the section's file names what they are relative to: the policy file that holds it. Call it once, when
@@ -81,6 +94,10 @@ func (c *Config) Validate() error {
 	}
 	if c.Tracing != nil && !httpURL(c.Tracing.OTLP) {
 		errs = append(errs, setting.Wrong("tracing.otlp", "an http or https URL", c.Tracing.OTLP))
+	}
+	errs = append(errs, validateCustom(c.CustomMetrics), validateProbes(c.HealthChecks))
+	if c.Push != nil && (!httpURL(c.Push.URL) || c.Push.Every < 0) {
+		errs = append(errs, &setting.Problem{Path: "push", Want: "an http or https url, and every as a duration", Got: "something else"})
 	}
 	_, err := c.alertRules()
 	return errors.Join(append(errs, err, c.validateWebhooks())...)

@@ -12,8 +12,12 @@ func (t *Telemetry) Configure(c Config) {
 	t.configureAccess(c.AccessLog)
 	t.audit.configure(t, c.Audit)
 	t.configureHistory(c.History)
+	t.configureCustom(c.CustomMetrics)
 	t.configureAlerts(&c)
 	t.configureTracing(c.Tracing)
+	t.configureProbes(c.HealthChecks)
+	t.configurePush(c.Push)
+	t.exports.Store(&c.Exports)
 }
 
 // configureAccess moves the exchanges' lines to a file of their own, or back into the process's log. Caller holds mu.

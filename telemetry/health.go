@@ -37,10 +37,12 @@ func (a *Admin) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *Admin) notReady() error {
-	if a.o.Ready == nil {
-		return nil
+	if a.o.Ready != nil {
+		if err := a.o.Ready(); err != nil {
+			return err
+		}
 	}
-	return a.o.Ready()
+	return a.t.criticalDown()
 }
 
 // Health is what /health/detailed answers.
@@ -99,6 +101,11 @@ func (t *Telemetry) checks() []Check {
 	checks := []Check{{Name: "log", Status: status, Detail: map[string]any{"dropped": t.batch.Dropped()}}}
 	if a := t.audit.status(); a.Status != "off" {
 		checks = append(checks, Check{Name: "audit", Status: a.Status, Detail: a})
+	}
+	if list := t.probes.Load(); list != nil {
+		for _, p := range *list {
+			checks = append(checks, p.part())
+		}
 	}
 	return checks
 }

@@ -50,7 +50,13 @@ type Telemetry struct {
 	accessFile *logFile // guarded by mu; nil when the lines are in the process's log
 	pastPath   string   // guarded by mu; where the history is kept; empty is nowhere
 
-	tracer atomic.Pointer[tracer] // nil when the policy has no tracing
+	tracer  atomic.Pointer[tracer] // nil when the policy has no tracing
+	custom  atomic.Pointer[[]*custom]
+	exports atomic.Pointer[[]Export]
+	probes  atomic.Pointer[[]*probe]
+
+	push     *Push  // guarded by mu
+	pushStop func() // guarded by mu
 
 	alerts       *alert.Engine
 	webhooks     atomic.Pointer[[]*alert.Webhook]
@@ -105,6 +111,7 @@ func (t *Telemetry) Run(ctx context.Context) {
 // Exchange records a finished exchange: its log line and its metrics. Allocates nothing.
 func (t *Telemetry) Exchange(r *Record) {
 	t.counts.add(r)
+	t.countCustom(r)
 	t.access.write(r)
 	t.audit.exchange(r)
 	t.traced(r)
