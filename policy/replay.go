@@ -69,7 +69,7 @@ type record struct {
 // was: credentials (the identity they proved counts, and a refused one stays refused) and the state of the model servers.
 func Replay(o Options, logs ...io.Reader) (*Difference, error) {
 	o.fill()
-	clock := time.Time{}
+	clock := time.Unix(0, 0) // before every record
 	o.Now = func() time.Time { return clock }
 	f := newFiles()
 	src, _, err := o.sources(f)
