@@ -20,7 +20,6 @@ func (d *Document) LimitTokens(r *Route, edits []Edit, n int64) ([]Edit, bool) {
 	if name == "" {
 		return edits, false
 	}
-	text := strconv.AppendInt(nil, n, 10)
 	found := 0
 	for _, p := range d.Params {
 		if p.ID != ParamMaxTokens {
@@ -28,12 +27,12 @@ func (d *Document) LimitTokens(r *Route, edits []Edit, n int64) ([]Edit, bool) {
 		}
 		found++
 		if got, ok := edited(edits, d.SetParam(p, nil), d.Raw(p)); !ok || got < 0 || got > n {
-			edits = append(edits, d.SetParam(p, text))
+			edits = append(edits, d.SetParam(p, strconv.AppendInt(nil, n, 10)))
 		}
 	}
 	if home == "" {
 		if found == 0 {
-			edits = addBound(edits, d.SetField(name, text), n)
+			edits = addBound(edits, d.SetField(name, strconv.AppendInt(nil, n, 10)), n)
 		}
 		return edits, true
 	}
@@ -44,9 +43,9 @@ func (d *Document) LimitTokens(r *Route, edits []Edit, n int64) ([]Edit, bool) {
 	case found > 0:
 		return edits, true
 	case ok && f.Type == '{':
-		return addBound(edits, d.SetIn(f, name, text), n), true
+		return addBound(edits, d.SetIn(f, name, strconv.AppendInt(nil, n, 10)), n), true
 	}
-	return addHome(edits, d, home, name, text, n), true
+	return addHome(edits, d, home, name, n), true
 }
 
 // addBound adds the member e unless an earlier edit adds it with a smaller bound.
@@ -58,9 +57,9 @@ func addBound(edits []Edit, e Edit, n int64) []Edit {
 }
 
 // addHome gives the body the object home with the bound alone, unless an earlier edit gave it one with a smaller bound.
-func addHome(edits []Edit, d *Document, home, name string, text []byte, n int64) []Edit {
+func addHome(edits []Edit, d *Document, home, name string, n int64) []Edit {
 	open := `{"` + name + `":`
-	e := d.SetField(home, append(append([]byte(open), text...), '}'))
+	e := d.SetField(home, append(strconv.AppendInt([]byte(open), n, 10), '}'))
 	for _, old := range edits {
 		inner, ok := bytes.CutPrefix(old.With, []byte(open))
 		if got, isNumber := ParseCount(bytes.TrimSuffix(inner, []byte{'}'})); ok && old.Off == e.Off && isNumber && got <= n {

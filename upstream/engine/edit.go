@@ -142,3 +142,20 @@ func lastNot(b []byte) int {
 	}
 	return -1
 }
+
+// IsField reports whether p is the top-level member named name.
+func (d *Document) IsField(p Param, name string) bool {
+	f, ok := d.Field(name)
+	return ok && f.ValOff == p.Off
+}
+
+// RemoveParam returns the edit that takes p out, and whether that can be done: p is a top-level member.
+func (d *Document) RemoveParam(p Param) (Edit, bool) {
+	for _, f := range d.Fields {
+		if f.ValOff == p.Off {
+			from := f.KeyOff - 1
+			return Edit{Off: from, Len: f.ValOff + f.ValLen - from, kind: removal}, true
+		}
+	}
+	return Edit{}, false
+}

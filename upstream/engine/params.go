@@ -28,7 +28,7 @@ const (
 	ParamBatch                             // a prompt, input or texts sent as a list: how many
 	ParamChatTemplate                      // chat_template, template, raw
 	ParamInternal                          // what only the engine's own parts send each other: kv_transfer_params, bootstrap_host
-	paramCount
+	ParamCount                             // how many there are, zero included
 )
 
 // Param is one such value: Off and Len span the JSON value, Type is its first byte as in Field, and Count how many
