@@ -45,7 +45,11 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 		return nil, err
 	}
 	f.keys.inherit(prev)
-	f.cache = newTokenCache(env.Metrics)
+	if f.issuers == prev.oldIssuers() {
+		f.cache = prev.cache
+	} else {
+		f.cache = newTokenCache(env.Metrics)
+	}
 	return f, nil
 }
 

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"strings"
 	"testing"
@@ -280,6 +281,41 @@ func TestConfigProblems(t *testing.T) {
 	f(jwt(Issuer{Secret: secret, Leeway: time.Hour, Claims: Claims{Roles: "a..b"}, Require: []string{"a[x]"}, Audience: []string{""}}),
 		"jwt[0].claims.roles: want a claim path", "jwt[0].require[0]: want a claim path", "jwt[0].leeway: want a duration from 0s to 5m", "jwt[0].audience[0]: want a text")
 	f(func(c *Config) { c.JWT = []Issuer{{Issuer: "a", Secret: secret}, {Issuer: "a", Secret: secret}} }, "jwt[1].issuer: want an issuer that no other entry has")
+}
+
+// TestReloadKeepsTokens: tokens that were verified stay so while nothing about their issuers changes, and not a reload
+// longer.
+func TestReloadKeepsTokens(t *testing.T) {
+	keys := newKeys(t, "ES256")
+	files := map[string]string{"jwks.json": keySetOf(t, map[string]crypto.Signer{"k": keys})}
+	cfg := testConfig()
+	cfg.JWT[0].Secret, cfg.JWT[0].JWKSFile, cfg.JWT[0].Algorithms = "", "jwks.json", []string{"ES256"}
+	old := build(t, cfg, env(t, files, nil))
+	tok := signed(t, "ES256", keys, map[string]any{"alg": "ES256", "kid": "k"}, goodClaims(nil))
+	f := func(what, want string, kept bool) {
+		t.Helper()
+		again, err := New(cfg, old, env(t, files, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := again.cache == old.cache && again.cache != nil; got != kept {
+			t.Errorf("%s: tokens kept: %v", what, got)
+		}
+		if got := verdict(again, withToken(tok)); got != want {
+			t.Errorf("%s: want %s; got %s", what, want, got)
+		}
+	}
+	if got := verdict(old, withToken(tok)); got != "pass alice" {
+		t.Fatal(got)
+	}
+	f("nothing", "pass alice", true)
+	cfg.APIKeys = nil
+	f("a key", "pass alice", true)
+	cfg.JWT[0].Audience = []string{"other"}
+	f("the audience", "invalid_token jwt.audience", false)
+	cfg.JWT[0].Audience = []string{"blaze"}
+	files["jwks.json"] = keySetOf(t, map[string]crypto.Signer{"k": newKeys(t, "ES256")})
+	f("the file", "invalid_token jwt.signature", false)
 }
 
 func TestAllocs(t *testing.T) {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -14,10 +15,20 @@ type issuers struct {
 	byName map[string]*issuer
 	list   []*issuer // all, in the order of the policy
 	other  *issuer   // the entry without an issuer, if there is one
+	// made is the digest of the entries and of every file they name.
+	made Hash
 }
 
+// newIssuers compiles list. When neither an entry nor a file has changed it is prev, so that the tokens remembered stay.
 func newIssuers(list []Issuer, prev *issuers, env filters.Env) (*issuers, error) {
 	all := &issuers{byName: map[string]*issuer{}}
+	made, read := sha256.New(), env.ReadFile
+	fmt.Fprintf(made, "%#v", list)
+	env.ReadFile = func(path string) ([]byte, error) {
+		text, err := read(path)
+		fmt.Fprintf(made, "%q", text)
+		return text, err
+	}
 	var problems []error
 	for i, cfg := range list {
 		at := fmt.Sprintf("jwt[%d]", i)
@@ -35,6 +46,10 @@ func newIssuers(list []Issuer, prev *issuers, env filters.Env) (*issuers, error)
 		default:
 			all.byName[is.name] = is
 		}
+	}
+	made.Sum(all.made[:0])
+	if prev != nil && prev.made == all.made && len(problems) == 0 {
+		return prev, nil
 	}
 	return all, errors.Join(problems...)
 }
