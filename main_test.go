@@ -16,6 +16,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
+
+	"blaze/filters"
 	"blaze/policy"
 	"blaze/proxy/storytest"
 	"blaze/telemetry"
@@ -176,4 +179,61 @@ func compiles(t *testing.T, source []byte) {
 	if err != nil {
 		t.Errorf("%v\nin\n%s", err, source)
 	}
+}
+
+// TestReadmeTables compares the README's tables of flags, errors and metrics with the code; -update rewrites them.
+func TestReadmeTables(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(readme)
+	for _, table := range []struct{ name, want string }{{"flags", flagTable()}, {"errors", errorTable()}, {"metrics", metricTable()}} {
+		begin := "<!-- " + table.name + " -->\n"
+		from := strings.Index(text, begin) + len(begin)
+		to := strings.Index(text[from:], "<!-- end -->")
+		if from < len(begin) || to < 0 {
+			t.Fatalf("the README has no table of %s", table.name)
+		}
+		if text[from:from+to] != table.want && !*update {
+			t.Errorf("the README's table of %s is not what the code says; go test . -run TestReadmeTables -update rewrites it", table.name)
+		}
+		text = text[:from] + table.want + text[from+to:]
+	}
+	if *update {
+		if err := os.WriteFile("README.md", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func flagTable() string {
+	var b strings.Builder
+	b.WriteString("| flag | default | |\n|---|---|---|\n")
+	runFlags(new(settings)).VisitAll(func(f *pflag.Flag) {
+		value := "none"
+		if f.DefValue != "" {
+			value = "`" + f.DefValue + "`"
+		}
+		fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", f.Name, value, f.Usage)
+	})
+	return b.String()
+}
+
+func errorTable() string {
+	var b strings.Builder
+	b.WriteString("| status | code | says |\n|---|---|---|\n")
+	for _, d := range filters.Catalogue() {
+		fmt.Fprintf(&b, "| %d | `%s` | %s |\n", d.Status, d.Code, d.Message)
+	}
+	return b.String()
+}
+
+func metricTable() string {
+	var b strings.Builder
+	b.WriteString("| metric | type | labels | what it says |\n|---|---|---|---|\n")
+	for _, m := range telemetry.Catalogue() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Kind, strings.Join(m.Labels, ", "), strings.ReplaceAll(m.Why, "|", "\\|"))
+	}
+	return b.String()
 }
