@@ -13,8 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/valyala/fasthttp"
-
+	"blaze/bench/load"
 	"blaze/filters"
 	"blaze/filters/filterstest"
 	"blaze/policy"
@@ -70,15 +69,10 @@ func blaze(tb testing.TB, upstream string) string {
 	return server.Addr().String()
 }
 
-// floor is the framework's floor: a fasthttp server that hands each request to a fasthttp client, and nothing more.
+// floor is the framework's floor: a bare fasthttp proxy.
 func floor(tb testing.TB, upstream string) string {
 	tb.Helper()
-	up := &fasthttp.HostClient{Addr: upstream, NoDefaultUserAgentHeader: true, DisablePathNormalizing: true}
-	server := &fasthttp.Server{NoDefaultServerHeader: true, Handler: func(ctx *fasthttp.RequestCtx) {
-		if err := up.Do(&ctx.Request, &ctx.Response); err != nil {
-			ctx.Error("upstream", fasthttp.StatusBadGateway)
-		}
-	}}
+	server := load.Floor(upstream)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)

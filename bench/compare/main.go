@@ -1,0 +1,104 @@
+// Command compare measures proxies side by side: a stub model server and the load run on one core, the proxy on another,
+// one proxy after the other, round after round. It prints a table and writes a plot; bench/README.md says how to read
+// them. CPU time is what the kernel says the proxy's threads have run, not wall time.
+//
+//	go run ./bench/compare -rounds 5 -for 2s
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"blaze/bench/load"
+)
+
+type options struct {
+	rounds   int
+	each     time.Duration
+	conns    int
+	rate     int
+	sizes    []int
+	only     *regexp.Regexp
+	out      string
+	upstream string
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() (o options, err error) {
+	sizes, only := "", ""
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each proxy is measured; medians are shown")
+	flag.DurationVar(&o.each, "for", 2*time.Second, "how long one measurement lasts")
+	flag.IntVar(&o.conns, "conns", 16, "client connections")
+	flag.IntVar(&o.rate, "rate", 2000, "requests a second where latency is measured")
+	flag.StringVar(&sizes, "sizes", "300,32768,262144", "bytes of the prompts, the smallest first")
+	flag.StringVar(&only, "only", ".", "only the proxies whose names match; the floor always runs")
+	flag.StringVar(&o.out, "out", "bench/out", "where the plot and the built programs go")
+	flag.Parse()
+	for _, s := range strings.Split(sizes, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return o, fmt.Errorf("-sizes: %w", err)
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	o.only, err = regexp.Compile(only)
+	return o, err
+}
+
+func run() error {
+	o, err := parse()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	if runtime.NumCPU() < 2 {
+		return fmt.Errorf("want at least two cores: the load must not take the proxy's time; got %d", runtime.NumCPU())
+	}
+	proxies, err := build(&o)
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ln.Close() }()
+	o.upstream = ln.Addr().String()
+	pinSelf(loadCore)
+	go load.Stub(ln, streamFrames, 0)
+	for r := range o.rounds {
+		for _, p := range proxies {
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", r+1, o.rounds, p.name)
+			if err := p.measure(&o); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+		}
+	}
+	report(os.Stdout, &o, proxies)
+	return os.WriteFile(filepath.Join(o.out, "compare.svg"), plot(&o, proxies), 0o644)
+}
+
+// The cores: the proxy alone on one, the load and the stub on another.
+const (
+	proxyCore = 0
+	loadCore  = 1
+)
+
+// streamFrames is how many events a measured stream has.
+const streamFrames = 200
