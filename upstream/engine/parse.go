@@ -9,6 +9,9 @@ type frame struct {
 	off    uint32 // of the bracket
 }
 
+// maxKey bounds a key, in bytes as sent: paths and sentences are keys now and then, pages are not.
+const maxKey = 4 << 10
+
 // Parse reads body, which must stay unchanged as long as d is used. It is one pass without recursion; a warm d
 // allocates nothing. The error is a *SyntaxError.
 func (d *Document) Parse(shape Shape, body []byte, limits Limits) error {
@@ -111,6 +114,9 @@ func (d *Document) member(at int, f *frame) (*spec, int, error) {
 	if d.keys++; d.keys > d.limits.Keys {
 		return nil, off, beyond(off, "json.max_keys: too many keys")
 	}
+	if end-off > maxKey {
+		return nil, off, beyond(off, "json.max_string: a key is too long")
+	}
 	name := body[off:end]
 	if escaped {
 		d.scratch = Unescape(d.scratch[:0], name)
@@ -123,6 +129,9 @@ func (d *Document) member(at int, f *frame) (*spec, int, error) {
 	s, ok := f.spec.member(name)
 	if !ok {
 		return nil, off, broken(off, "a key differs from a known one by case alone")
+	}
+	if s == unknown && string(name) == "__proto__" { // to JavaScript it is no key like others
+		return nil, off, broken(off, "a key that changes what it is merged into")
 	}
 	if at = skipSpace(body, end+1); at == len(body) || body[at] != ':' {
 		return nil, at, broken(at, "a colon is missing")
@@ -143,6 +152,9 @@ func (d *Document) value(at int, s *spec) (int, error) {
 	if s.param != 0 {
 		d.Params = append(d.Params, Param{ID: s.param, Off: uint32(at), Type: typeOf(c)})
 		param = int32(len(d.Params) - 1)
+	}
+	if s.strict && c != '"' && c != 'n' {
+		return at, broken(at, "a name is not a string")
 	}
 	if c == '{' || c == '[' {
 		return d.open(at, s, param)

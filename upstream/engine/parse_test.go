@@ -42,7 +42,7 @@ func TestParseRefuses(t *testing.T) {
 		if !strings.Contains(s.What, want) {
 			t.Errorf("%.60q: want %q; got %q", body, want, s.What)
 		}
-		if s.Limit != strings.HasPrefix(want, "json.max") && !s.Limit == strings.HasPrefix(want, "json.") {
+		if s.Limit != strings.HasPrefix(want, "json.max") {
 			t.Errorf("%.60q: got limit %v for %q", body, s.Limit, s.What)
 		}
 	}
@@ -92,6 +92,12 @@ func TestParseRefuses(t *testing.T) {
 	f(`{"Model":"a"}`, "case alone")
 	f(`{"ſtream":true}`, "case alone")
 	f(`{"messages":[{"Content":"x"}]}`, "case alone")
+	f(`{"model":true}`, "not a string")
+	f(`{"model":["a"]}`, "not a string")
+	f(`{"user":{"$gt":""}}`, "not a string")
+	f(`{"__proto__":{"isAdmin":true}}`, "a key that changes")
+	f(`{"metadata":{"__pr\u006fto__":1}}`, "a key that changes")
+	f(`{"`+strings.Repeat("k", 5000)+`":1}`, "json.max_string")
 	f(`{"a":'x'}`, "not a JSON value")
 	f(`{"a":1}//`, "data after")
 	f(`{/**/"a":1}`, "key is missing")
@@ -122,6 +128,8 @@ func TestParseAccepts(t *testing.T) {
 	f("{\"a\":\"日本語 \U0001F600 \uffff\"}")
 	f(`{"metadata":{"Model":"x","model":"y"}}`)
 	f(`{"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"Type":{"type":"x"},"type":{}}}}}]}`)
+	f(`{"model":null,"user":null}`)
+	f(`{"tools":[{"function":{"parameters":{"properties":{"__proto__":{}}}}}]}`)
 	f(`{"":1,"\u0000":2}`)
 	f(strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat("}", 64))
 }

@@ -31,6 +31,7 @@ func opaque() *spec {
 	s.keys["max_tokens"] = plain().to(toMaxTokens)
 	s.keys["n"] = plain().to(toN)
 	s.keys["model"] = plain().to(toModel)
+	s.keys["user"] = plain().to(toUser)
 	// An unknown API may well tell names apart by case.
 	s.folded = nil
 	return s
@@ -39,8 +40,8 @@ func opaque() *spec {
 // common are the members that all of OpenAI's bodies share.
 func common() map[string]*spec {
 	return map[string]*spec{
-		"model":          kind(Model).to(toModel),
-		"user":           plain().to(toUser),
+		"model":          modelField(),
+		"user":           userField(),
 		"stream":         plain().to(toStream),
 		"stream_options": obj(map[string]*spec{"include_usage": plain().to(toIncludeUsage)}).as(ParamStreamOptions),
 	}

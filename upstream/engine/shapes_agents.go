@@ -68,7 +68,7 @@ func messages() *spec {
 		"stop_sequences": texts().as(ParamStop),
 		"tools":          toolsSpec(),
 		"tool_choice":    toolChoice(),
-		"metadata":       obj(map[string]*spec{"user_id": plain().to(toUser)}),
+		"metadata":       obj(map[string]*spec{"user_id": userField()}),
 		"thinking":       obj(plains("type budget_tokens display")),
 		"mcp_servers":    list(obj(map[string]*spec{"type": unknown, "url": kind(URL), "name": kind(Tool), "authorization_token": unknown, "tool_configuration": unknown})),
 		"output_format":  responseFormat(),

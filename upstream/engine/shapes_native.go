@@ -14,7 +14,7 @@ func ollamaOptions() *spec {
 // ollamaCommon are the members of Ollama's native bodies, which stream unless told not to.
 func ollamaCommon() map[string]*spec {
 	return map[string]*spec{
-		"model": kind(Model).to(toModel), "name": kind(Model).to(toModel), "stream": plain().to(toStream),
+		"model": modelField(), "name": modelField(), "stream": plain().to(toStream),
 		"options": ollamaOptions(), "keep_alive": param(ParamKeepAlive), "runner": unknown,
 	}
 }
@@ -58,7 +58,7 @@ func ollamaEmbed() *spec {
 func tgiGenerate() *spec {
 	return obj(map[string]*spec{
 		"inputs": text(), "stream": plain().to(toStream), "parameters": tgiParameters(), "add_special_tokens": unknown,
-		"model": kind(Model).to(toModel),
+		"model": modelField(),
 	})
 }
 
@@ -79,7 +79,7 @@ func tgiParameters() *spec {
 func sglangFields() map[string]*spec {
 	ids := func() *spec { return list(plain().to(toTokenIDs).each(plain().to(toTokenIDs))) }
 	return merge(map[string]*spec{
-		"model": kind(Model).to(toModel), "stream": plain().to(toStream),
+		"model": modelField(), "stream": plain().to(toStream),
 		"stream_options": obj(map[string]*spec{"include_usage": plain().to(toIncludeUsage)}).as(ParamStreamOptions),
 		"text":           text().each(text()).as(ParamBatch), "prompt": text().each(text()).as(ParamBatch),
 		"input_ids": ids(), "token_ids": ids(), "input_embeds": unknown,

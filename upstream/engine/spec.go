@@ -18,6 +18,7 @@ type spec struct {
 	rest    *spec            // an object's other members; nil: nothing is known of them
 	items   *spec            // an array's elements; nil: nothing is known of them
 	streams bool             // top only: the shape streams unless told otherwise
+	strict  bool             // a string or null, nothing else
 }
 
 // Positions of which nothing is known, and those whose whole subtree is data for the model (a JSON schema).
@@ -102,6 +103,10 @@ func (s *spec) to(k sink) *spec     { c := *s; c.sink = k; return &c }
 func (s *spec) as(id ParamID) *spec { c := *s; c.param = id; return &c }
 func (s *spec) of(k Kind) *spec     { c := *s; c.str = k; return &c }
 func (s *spec) each(of *spec) *spec { c := *s; c.items = of; return &c }
+
+// modelField and userField are names: another type there is an attack on whoever takes it for one.
+func modelField() *spec { return &spec{str: Model, sink: toModel, strict: true} }
+func userField() *spec  { return &spec{sink: toUser, strict: true} }
 
 // merge joins tables of members; a name in two of them is a bug.
 func merge(tables ...map[string]*spec) map[string]*spec {
