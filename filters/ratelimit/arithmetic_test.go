@@ -58,7 +58,8 @@ func runSchedule(t *rapid.T, r rule) {
 			if fits := m.used(now)+cost <= r.cap; r.kind != TokenBucket && fits != (got.wait == 0) {
 				t.Fatalf("cost %d of %d with %d used: wait %d", cost, r.cap, m.used(now), got.wait)
 			}
-			if got.wait == 0 || rapid.IntRange(0, 9).Draw(t, "debt") == 0 {
+			bounded := r.q == 0 || m.used(now)+cost < maxLoad/r.q // beyond it a load is no longer counted
+			if got.wait == 0 || bounded && rapid.IntRange(0, 9).Draw(t, "debt") == 0 {
 				open = append(open, takenUnits{cost, r.add(&s, cost, now), m.add(cost, now)})
 			}
 		}

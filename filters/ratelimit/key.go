@@ -100,6 +100,10 @@ func (k *keyBuffer) user(x *filters.Exchange) {
 // network is the client's IPv4 address, or its IPv6 /64: one subscriber has that many addresses.
 func (k *keyBuffer) network(x *filters.Exchange) {
 	a := x.Client.Unmap()
+	if !a.IsValid() { // came by a unix socket
+		k.add(nil)
+		return
+	}
 	b := a.As16()
 	if a.Is4() {
 		k.add(b[12:])
@@ -111,6 +115,9 @@ func (k *keyBuffer) network(x *filters.Exchange) {
 // coarseNet is the client's IPv4 /24 or IPv6 /48, mixed: which coarse account stands in when a table is full.
 func coarseNet(x *filters.Exchange) uint32 {
 	a := x.Client.Unmap()
+	if !a.IsValid() {
+		return 0
+	}
 	b := a.As16()
 	n := binary.BigEndian.Uint64(b[:8]) >> 16
 	if a.Is4() {

@@ -25,6 +25,7 @@ type Filter struct {
 	env    filters.Env
 	remote *remote // nil where accounts are in memory
 	nextID uint64
+	gone   []string    // limits that the filter before had
 	live   atomic.Bool // ledgers have been taken over from the filter before
 	pool   sync.Pool   // of *decision
 }
@@ -51,6 +52,7 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 		f.nextID++
 		f.limits = append(f.limits, l)
 	}
+	f.gone = f.lost(prev)
 	f.head, f.body = f.phase(false), f.phase(true)
 	return f, nil
 }
@@ -66,6 +68,19 @@ func (f *Filter) named(name string) *limit {
 		}
 	}
 	return nil
+}
+
+// lost lists the limits of prev that f has no more.
+func (f *Filter) lost(prev *Filter) (names []string) {
+	if prev == nil {
+		return nil
+	}
+	for _, l := range prev.limits {
+		if f.named(l.name) == nil {
+			names = append(names, l.name)
+		}
+	}
+	return names
 }
 
 // shared is the shared store, or nil.

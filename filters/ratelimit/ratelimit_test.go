@@ -1,10 +1,12 @@
 package ratelimit
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"blaze/filters"
@@ -283,4 +285,49 @@ func TestForNarrows(t *testing.T) {
 	f(Scope{Models: []string{"gpt-*"}}, chat, false)
 	f(Scope{Roles: []string{"user"}}, chat, false)
 	f(Scope{}, chat, true)
+}
+
+// TestCallersOfAUnixSocketShareAnAccount: they have no address.
+func TestCallersOfAUnixSocketShareAnAccount(t *testing.T) {
+	w := newTester(t)
+	f := w.filter(nil, Limit{Name: "x", By: by("ip"), Limit: 1})
+	for i, want := range []bool{true, false} {
+		x := w.exchange(caller{})
+		x.Client = netip.Addr{}
+		if got := f.Request(x).Passed(); got != want {
+			t.Errorf("request %d: %v; want %v", i, got, want)
+		}
+	}
+}
+
+// TestRunLooksAfterTheTables: without a request, accounts that are whole again are dropped, and Run ends with its context.
+func TestRunLooksAfterTheTables(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTester(t)
+		w.env.Now = time.Now
+		old := w.filter(nil, Limit{Name: "x", By: by("user"), Limit: 10}, Limit{Name: "y", By: by("user"), Limit: 10})
+		w.now = time.Now()
+		w.admitted(old, 5, caller{subject: "ann"})
+		f := w.filter(old, Limit{Name: "x", By: by("user"), Limit: 20})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			f.Run(ctx)
+		}()
+		w.admitted(f, 1, caller{subject: "ann"})
+		if n := f.limits[0].ledger.table.size(); n != 1 {
+			t.Errorf("%d accounts; want 1", n)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if n := f.limits[0].ledger.table.size(); n != 0 {
+			t.Errorf("%d accounts are left when all are whole; want none", n)
+		}
+		if f.limits[0].ledger.from.Load() != nil {
+			t.Error("the ledger before is still kept")
+		}
+		cancel()
+		<-done
+	})
 }

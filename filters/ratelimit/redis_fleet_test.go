@@ -16,6 +16,7 @@ import (
 // TestClusterCountsExactly: three nodes, each with a third of the accounts; a request that one account refuses takes
 // nothing from accounts on other nodes.
 func TestClusterCountsExactly(t *testing.T) {
+	t.Parallel()
 	addrs := startCluster(t)
 	w := newTester(t)
 	w.env.Now = time.Now
@@ -82,6 +83,7 @@ func startCluster(t *testing.T) (addrs []string) {
 // TestSentinelFailover: the master dies; meanwhile the replica's share holds, then the new master goes on where the old
 // one was.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	master := realRedis(t)
 	follower := startServer(t, "--replicaof", strings.Replace(master.addr, ":", " ", 1))
 	sentinel := startSentinel(t, master.addr)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 func redisConfig(s *server) Redis {
@@ -37,6 +39,7 @@ func (w *tester) replica(cfg Redis, limits ...Limit) *Filter {
 // TestRedisCountsAsMemoryDoes runs 10,000 random schedules of each algorithm, many accounts a call, on Redis with the clock
 // injected: every figure must be what the arithmetic in the process says, and what the model says.
 func TestRedisCountsAsMemoryDoes(t *testing.T) {
+	t.Parallel()
 	const schedules, batch, steps = 10_000, 50, 12
 	s := startRedis(t)
 	w := newTester(t)
@@ -301,4 +304,18 @@ func TestOnErrorOpenAndClosed(t *testing.T) {
 	f(Open, true, false)
 	f(Closed, false, true)
 	f(Local, false, false)
+}
+
+// TestNothingIsLeftBehind: a filter whose Run has ended has neither goroutines nor connections.
+func TestNothingIsLeftBehind(t *testing.T) {
+	s := startRedis(t)
+	before := goleak.IgnoreCurrent()
+	w := newTester(t)
+	w.env.Now = time.Now
+	t.Run("", func(t *testing.T) {
+		w.t = t
+		f := w.replica(redisConfig(s), Limit{Name: "x", By: by("user"), Limit: 10})
+		w.admitted(f, 20, caller{subject: "ann"})
+	})
+	goleak.VerifyNone(t, before)
 }

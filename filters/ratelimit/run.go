@@ -59,7 +59,13 @@ func (f *Filter) stop() {
 	}
 }
 
+// gauges shows the limits, and no more those that are gone.
 func (f *Filter) gauges() {
+	for _, name := range f.gone {
+		for _, g := range []string{"accounts", "waiting", "coarse", "limit"} {
+			f.env.Metrics.Gauge("blaze_ratelimit_"+g, nil, name)
+		}
+	}
 	for _, l := range f.limits {
 		g := l.ledger
 		f.env.Metrics.Gauge("blaze_ratelimit_accounts", func() float64 { return float64(g.live().table.size()) }, l.name)

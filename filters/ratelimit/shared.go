@@ -107,6 +107,7 @@ func (f *Filter) settleAll(x *filters.Exchange, now int64) {
 			ledger.settle(t, used, 1, now)
 		} else {
 			calls = append(calls, call{key: f.remote.key(l, t.Digest), rule: &ledger.rule, units: used - t.Amount, mark: t.Mark})
+			f.remote.hopeless.forget(t.Key ^ ledger.id)
 		}
 		if used < t.Amount {
 			ledger.lines.poke(t.Key)
@@ -160,6 +161,15 @@ func (f *refusals) note(a *ask, now int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cells[(a.key^a.ledger.id)%uint64(len(f.cells))] = refusal{a.key ^ a.ledger.id, a.charge, now + min(a.wait, hopelessFor), now + a.wait}
+}
+
+// forget lets Redis be asked for an account again: something is given back to it.
+func (f *refusals) forget(id uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := &f.cells[id%uint64(len(f.cells))]; c.key == id {
+		*c = refusal{}
+	}
 }
 
 // knownHopeless says whether one of the accounts was refused as much a moment ago; the asks then say so.
