@@ -79,6 +79,21 @@ func TestNamesAreUniqueAndAllProblemsAreSaid(t *testing.T) {
 	}
 }
 
+func TestRedisFilesMustBeReadable(t *testing.T) {
+	f := func(c RedisTLS, want string) {
+		t.Helper()
+		w := newTester(t)
+		cfg := Redis{Addresses: []string{"127.0.0.1:1"}, Prefix: "p", Timeout: time.Second, TLS: &c}
+		_, err := New(Config{Store: Store{Redis: &cfg}}, nil, w.env)
+		if p := setting.Problems(err); len(p) != 1 || p[0].Path != want {
+			t.Errorf("%+v: got %v; want one problem at %s", c, err, want)
+		}
+	}
+	f(RedisTLS{CA: "none.pem"}, "store.redis.tls.ca")
+	f(RedisTLS{Cert: "none.pem", Key: "none.pem"}, "store.redis.tls.cert")
+	f(RedisTLS{Cert: "none.pem"}, "store.redis.tls")
+}
+
 func TestContextsAreRead(t *testing.T) {
 	f := func(in, want string) {
 		t.Helper()

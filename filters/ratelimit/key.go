@@ -128,17 +128,9 @@ func coarseNet(x *filters.Exchange) uint32 {
 
 // writeClaim looks the claim up: by its whole name first, since names may hold dots, then member by member.
 func (b *By) writeClaim(k *keyBuffer, x *filters.Exchange) {
-	claims := x.Identity.Claims
-	v, ok := claims[b.arg]
-	for i := 0; !ok && i < len(b.path); i++ {
-		step, found := claims[b.path[i]]
-		if i == len(b.path)-1 {
-			v, ok = step, found
-			break
-		}
-		if claims, found = step.(map[string]any); !found {
-			break
-		}
+	v, ok := x.Identity.Claims[b.arg]
+	if !ok {
+		v = member(x.Identity.Claims, b.path)
 	}
 	var number [32]byte
 	switch v := v.(type) {
@@ -155,4 +147,13 @@ func (b *By) writeClaim(k *keyBuffer, x *filters.Exchange) {
 	default:
 		k.user(x)
 	}
+}
+
+// member is the value at the end of path, nil when there is none.
+func member(claims map[string]any, path []string) (v any) {
+	for _, name := range path {
+		v = claims[name]
+		claims, _ = v.(map[string]any)
+	}
+	return v
 }

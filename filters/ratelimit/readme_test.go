@@ -23,8 +23,7 @@ func TestReadmeNamesEveryKeyAndMetric(t *testing.T) {
 			t.Errorf("the README does not say %s", what)
 		}
 	}
-	var walk func(reflect.Type)
-	walk = func(s reflect.Type) {
+	walk := func(s reflect.Type) {
 		for i := range s.NumField() {
 			f := s.Field(i)
 			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")

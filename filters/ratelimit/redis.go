@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	_ "embed"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,7 @@ var scriptText string
 // breaker, and from then on nobody asks until Run has seen Redis answer again.
 type remote struct {
 	cfg      Redis
+	files    [sha256.Size]byte // what the files that cfg names hold
 	client   redis.UniversalClient
 	script   *redis.Script
 	id       string // this replica's
@@ -48,7 +51,15 @@ var errBroken = errors.New("redis does not answer")
 
 // newRemote makes the client; nothing is dialled. prev is gone on with where nothing changed.
 func newRemote(cfg Redis, prev *remote, env filters.Env) (*remote, error) {
-	if prev != nil && reflect.DeepEqual(prev.cfg, cfg) {
+	var secured *tls.Config
+	var files [sha256.Size]byte
+	if cfg.TLS != nil {
+		var err error
+		if secured, files, err = cfg.TLS.config(env); err != nil {
+			return nil, err
+		}
+	}
+	if prev != nil && reflect.DeepEqual(prev.cfg, cfg) && prev.files == files {
 		prev.adopted.Store(true)
 		return prev, nil
 	}
@@ -58,17 +69,12 @@ func newRemote(cfg Redis, prev *remote, env filters.Env) (*remote, error) {
 		ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
 		DialTimeout: 500 * time.Millisecond, ReadTimeout: 500 * time.Millisecond, WriteTimeout: 500 * time.Millisecond,
 		PoolTimeout: cfg.Timeout, PoolSize: 64, MaxIdleConns: 64, ConnMaxIdleTime: 5 * time.Minute,
+		TLSConfig: secured,
 		// They start goroutines with the client, before anybody has asked it anything.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if cfg.TLS != nil {
-		var err error
-		if opt.TLSConfig, err = cfg.TLS.config(env); err != nil {
-			return nil, err
-		}
-	}
 	r := &remote{
-		cfg: cfg, client: redis.NewUniversalClient(opt), script: redis.NewScript(scriptText), id: replicaID(),
+		cfg: cfg, files: files, client: redis.NewUniversalClient(opt), script: redis.NewScript(scriptText), id: replicaID(),
 		errors:   env.Metrics.Counter("blaze_ratelimit_redis_errors_total"),
 		fallback: env.Metrics.Counter("blaze_ratelimit_fallback_total"),
 		calls:    env.Metrics.Histogram("blaze_ratelimit_redis_seconds"),
@@ -77,25 +83,27 @@ func newRemote(cfg Redis, prev *remote, env filters.Env) (*remote, error) {
 	return r, nil
 }
 
-// config reads the files that the policy names.
-func (t *RedisTLS) config(env filters.Env) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+// config reads the files that the policy names; sum tells whether they changed.
+func (t *RedisTLS) config(env filters.Env) (c *tls.Config, sum [sha256.Size]byte, err error) {
+	c = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	var ca, cert, key []byte
 	if t.CA != "" {
-		pem, err := env.ReadFile(t.CA)
-		if c.RootCAs = x509.NewCertPool(); err != nil || !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, setting.Wrong("store.redis.tls.ca", "a readable PEM file with certificates", t.CA)
+		ca, err = env.ReadFile(t.CA)
+		if c.RootCAs = x509.NewCertPool(); err != nil || !c.RootCAs.AppendCertsFromPEM(ca) {
+			return nil, sum, setting.Wrong("store.redis.tls.ca", "a readable PEM file with certificates", t.CA)
 		}
 	}
 	if t.Cert != "" {
-		cert, certErr := env.ReadFile(t.Cert)
-		key, keyErr := env.ReadFile(t.Key)
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil || certErr != nil || keyErr != nil {
-			return nil, setting.Wrong("store.redis.tls.cert", "a certificate and its key in readable PEM files", t.Cert)
+		var keyErr error
+		cert, err = env.ReadFile(t.Cert)
+		key, keyErr = env.ReadFile(t.Key)
+		pair, pairErr := tls.X509KeyPair(cert, key)
+		if errors.Join(err, keyErr, pairErr) != nil {
+			return nil, sum, setting.Wrong("store.redis.tls.cert", "a certificate and its key in readable PEM files", t.Cert)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
-	return c, nil
+	return c, sha256.Sum256(slices.Concat(ca, []byte{0}, cert, []byte{0}, key)), nil
 }
 
 // call is one account's part of a script call: its key, the rule, and units and mark as the operation wants them.
