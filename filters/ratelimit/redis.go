@@ -41,6 +41,7 @@ type remote struct {
 	hopeless refusals
 	dirty    dirtyKeys
 
+	log      telemetry.Logger
 	errors   *telemetry.Counter
 	fallback *telemetry.Counter
 	calls    *telemetry.Histogram
@@ -75,6 +76,7 @@ func newRemote(cfg Redis, prev *remote, env filters.Env) (*remote, error) {
 	}
 	r := &remote{
 		cfg: cfg, files: files, client: redis.NewUniversalClient(opt), script: redis.NewScript(scriptText), id: replicaID(),
+		log:      env.Log,
 		errors:   env.Metrics.Counter("blaze_ratelimit_redis_errors_total"),
 		fallback: env.Metrics.Counter("blaze_ratelimit_fallback_total"),
 		calls:    env.Metrics.Histogram("blaze_ratelimit_redis_seconds"),
@@ -163,9 +165,23 @@ func (r *remote) run(op string, calls []call) (granted bool, out []answer, err e
 	r.calls.Observe(time.Since(began).Seconds())
 	if err != nil {
 		r.errors.Inc()
-		r.broken.Store(true)
+		r.lost(err)
 	}
 	return granted, out, err
+}
+
+// lost opens the breaker; once for each loss it says so.
+func (r *remote) lost(err error) {
+	if r.broken.CompareAndSwap(false, true) {
+		r.log.Warn().Err(err).Stringer("on_error", r.cfg.OnError).Int64("replicas", r.replicas.Load()).Msg("redis does not answer; the limits go on without it")
+	}
+}
+
+// found closes it.
+func (r *remote) found() {
+	if r.broken.CompareAndSwap(true, false) {
+		r.log.Info().Msg("redis answers again; the limits are shared")
+	}
 }
 
 func (r *remote) runAll(ctx context.Context, op string, calls []call) (bool, []answer, error) {

@@ -107,12 +107,12 @@ func (r *remote) lookAfter(parent context.Context, c *clock) {
 	defer cancel()
 	if err := r.countReplicas(ctx); err != nil {
 		if parent.Err() == nil {
-			r.broken.Store(true)
+			r.lost(err)
 		}
 		return
 	}
 	if (r.broken.Load() || r.dirty.any()) && r.reconcile(ctx, c) == nil {
-		r.broken.Store(false)
+		r.found()
 	}
 }
 
