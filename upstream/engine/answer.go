@@ -15,8 +15,8 @@ const (
 	atResponse       // response of the responses API's events
 )
 
-// frame1 is what one frame of an answer says.
-type frame1 struct {
+// saying is what one frame of an answer says.
+type saying struct {
 	framing  Framing
 	output   bool  // carries something that the model said
 	bytes    int   // of it
@@ -35,7 +35,7 @@ type frame1 struct {
 }
 
 // enter says where the object or array under key at p is.
-func (f *frame1) enter(p place, key []byte) place {
+func (f *saying) enter(p place, key []byte) place {
 	switch p {
 	case atTop:
 		return f.enterTop(key)
@@ -69,7 +69,7 @@ func (f *frame1) enter(p place, key []byte) place {
 	return nowhere
 }
 
-func (f *frame1) enterTop(key []byte) place {
+func (f *saying) enterTop(key []byte) place {
 	switch string(key) {
 	case "usage", "details":
 		return atUsage
@@ -91,7 +91,7 @@ func (f *frame1) enterTop(key []byte) place {
 }
 
 // scalar takes the string, number or word val (its first bytes; size is its length) under key at p.
-func (f *frame1) scalar(p place, key, val []byte, size int, str bool) {
+func (f *saying) scalar(p place, key, val []byte, size int, str bool) {
 	switch p {
 	case atTop:
 		f.top(key, val, size, str)
@@ -118,7 +118,7 @@ func (f *frame1) scalar(p place, key, val []byte, size int, str bool) {
 	}
 }
 
-func (f *frame1) say(size int, str bool) {
+func (f *saying) say(size int, str bool) {
 	if str && size > 0 {
 		f.output = true
 		f.bytes += size
@@ -126,13 +126,13 @@ func (f *frame1) say(size int, str bool) {
 }
 
 // settle decides what the frame carried, once it has ended.
-func (f *frame1) settle() {
+func (f *saying) settle() {
 	f.say(f.loose, !f.typed || f.framing == Whole)
 	f.loose = 0
 }
 
 // top takes what stands at the top of an answer or frame.
-func (f *frame1) top(key, val []byte, size int, str bool) {
+func (f *saying) top(key, val []byte, size int, str bool) {
 	switch string(key) {
 	case "type", "event":
 		if str {
@@ -162,7 +162,7 @@ func (f *frame1) top(key, val []byte, size int, str bool) {
 }
 
 // event takes the type of an event of the Messages or Responses API.
-func (f *frame1) event(val []byte) {
+func (f *saying) event(val []byte) {
 	f.typed = true
 	switch string(val) {
 	case "message_stop", "response.completed", "response.incomplete", "speech.audio.done", "transcript.text.done", "image_generation.completed", "image_edit.completed":
@@ -173,7 +173,7 @@ func (f *frame1) event(val []byte) {
 }
 
 // usage takes one number of a usage object, under whichever name an engine gives it.
-func (f *frame1) usage(p place, key, val []byte) {
+func (f *saying) usage(p place, key, val []byte) {
 	n := digits(val)
 	if p == atCached {
 		if string(key) == "cached_tokens" {

@@ -48,6 +48,34 @@ func (d *Document) LimitTokens(r *Route, edits []Edit, n int64) ([]Edit, bool) {
 	return addHome(edits, d, home, name, n), true
 }
 
+// OutputBound is the bound on the output of the body with edits: the largest that it names, or the one that an edit adds;
+// -1 when there is none.
+func (d *Document) OutputBound(edits []Edit) int64 {
+	most, named := int64(-1), false
+	for _, p := range d.Params {
+		if p.ID != ParamMaxTokens {
+			continue
+		}
+		named = true
+		got, ok := edited(edits, d.SetParam(p, nil), d.Raw(p))
+		if !ok || got < 0 {
+			return -1
+		}
+		most = max(most, got)
+	}
+	if named {
+		return most
+	}
+	home, name := d.boundHome()
+	for i := range edits {
+		e := &edits[i]
+		if got, ok := addedBound(e); ok && (e.name == name || e.name == home || e.name == "max_completion_tokens") && (most < 0 || got < most) {
+			most = got
+		}
+	}
+	return most
+}
+
 // addBound adds the member e unless an earlier edit adds it with a smaller bound.
 func addBound(edits []Edit, e Edit, n int64) []Edit {
 	if got, ok := edited(edits, e, nil); ok && got >= 0 && got <= n {

@@ -44,3 +44,43 @@ func TestLimitTokens(t *testing.T) {
 		t.Errorf("openai: got %s", got)
 	}
 }
+
+func TestOutputBound(t *testing.T) {
+	f := func(shape Shape, body string, want int64, limits ...int64) {
+		t.Helper()
+		d := parsed(t, shape, body)
+		var edits []Edit
+		for _, n := range limits {
+			edits, _ = d.LimitTokens(nil, edits, n)
+		}
+		if got := d.OutputBound(edits); got != want {
+			t.Errorf("%v %s limited to %v: want %d; got %d", shape, body, limits, want, got)
+		}
+	}
+	f(Chat, `{}`, -1)
+	f(Chat, `{}`, 5, 5)
+	f(Chat, `{"max_tokens":null}`, -1)
+	f(Chat, `{"max_tokens":null}`, 5, 5)
+	f(Chat, `{"max_tokens":7,"max_completion_tokens":9}`, 9)
+	f(Chat, `{"max_tokens":7,"max_completion_tokens":9}`, 8, 8)
+	f(OllamaChat, `{}`, 5, 5)
+	f(OllamaChat, `{"options":{"seed":1}}`, 5, 5)
+	f(TGIGenerate, `{"parameters":{"max_new_tokens":7}}`, 7)
+}
+
+// Two filters that know nothing of each other each add a bound: the smaller one holds.
+func TestAddedBoundsMeet(t *testing.T) {
+	f := func(want string, edits ...Edit) {
+		t.Helper()
+		d := parsed(t, Chat, `{"model":"m"}`)
+		if got := string(Apply(nil, d.Body, edits)); got != want {
+			t.Errorf("want %s; got %s", want, got)
+		}
+	}
+	add := func(name, with string) Edit { return parsed(t, Chat, `{"model":"m"}`).SetField(name, []byte(with)) }
+	f(`{"max_tokens":5,"model":"m"}`, add("max_tokens", "5"), add("max_tokens", "9"))
+	f(`{"max_tokens":5,"model":"m"}`, add("max_tokens", "9"), add("max_tokens", "5"))
+	f(`{"x":1,"max_tokens":4,"model":"m"}`, add("max_tokens", "9"), add("max_tokens", "4"), add("x", "1"), add("max_tokens", "7"))
+	f(`{"options":{"num_predict":5},"model":"m"}`, add("options", `{"num_predict":5}`), add("options", `{"num_predict":9}`))
+	f(`{"x":"b","model":"m"}`, add("x", `"a"`), add("x", `"b"`))
+}

@@ -13,7 +13,7 @@ type count struct {
 
 // add accounts for one frame. Engines report usage once, at the end, or with every frame, summed up (vLLM's
 // continuous_usage_stats, SGLang) or as what the frame adds; deltas without usage are counted.
-func (c *count) add(f *frame1, whole bool) {
+func (c *count) add(f *saying, whole bool) {
 	f.settle()
 	c.choices = c.choices || f.extra
 	if f.reported {
@@ -54,7 +54,7 @@ func (c *count) total(out int64) {
 
 // delta takes usage from a frame with output. A sum grows with output; where it does not, what is reported are
 // increments.
-func (c *count) delta(f *frame1) {
+func (c *count) delta(f *saying) {
 	switch {
 	case c.choices:
 		c.out += deltaTokens(f.bytes, false)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
@@ -79,7 +80,8 @@ func (d *Document) RemoveField(name string) (Edit, bool) {
 }
 
 // Apply appends body with edits to dst. Edits are sorted here by offset. Of two edits of the same place the later given
-// counts; an edit inside what another replaces is dropped.
+// counts, but of two that add one member with a number (bounds, from two filters) the smaller; an edit inside what another
+// replaces is dropped.
 func Apply(dst, body []byte, edits []Edit) []byte {
 	slices.SortStableFunc(edits, func(a, b Edit) int { // what is put in at a place comes before what is taken out there
 		return cmp.Or(cmp.Compare(a.Off, b.Off), cmp.Compare(min(a.Len, 1), min(b.Len, 1)))
@@ -108,17 +110,41 @@ func Apply(dst, body []byte, edits []Edit) []byte {
 	return append(dst, body[at:]...)
 }
 
-// overruled reports whether one of later edits the same place.
+// overruled reports whether one of later edits the same place, and counts.
 func overruled(e Edit, later []Edit) bool {
-	for _, l := range later {
+	for i := range later {
+		l := &later[i]
 		if l.Off != e.Off {
 			return false
 		}
-		if l.Len == e.Len && l.name == e.name && (l.kind == addition) == (e.kind == addition) && (e.Len > 0 || e.kind == addition) {
-			return true
+		if !e.samePlace(l) {
+			continue
 		}
+		mine, isBound := addedBound(&e)
+		theirs, both := addedBound(l)
+		if isBound && both && mine < theirs {
+			*l = e // its turn comes there
+		}
+		return true
 	}
 	return false
+}
+
+func (e *Edit) samePlace(o *Edit) bool {
+	return o.Off == e.Off && o.Len == e.Len && o.name == e.name && (o.kind == addition) == (e.kind == addition) &&
+		(e.Len > 0 || e.kind == addition)
+}
+
+// addedBound is the number that e adds as a member: bare, or alone in an object of its own ({"num_predict":9}).
+func addedBound(e *Edit) (int64, bool) {
+	if e.kind != addition {
+		return 0, false
+	}
+	number := e.With
+	if inner, ok := bytes.CutPrefix(number, []byte{'{'}); ok {
+		_, number, _ = bytes.Cut(bytes.TrimSuffix(inner, []byte{'}'}), []byte{':'})
+	}
+	return ParseCount(number)
 }
 
 // appendMember writes an added member with the commas that it needs between what is there and rest.

@@ -59,8 +59,8 @@ func TestEdits(t *testing.T) {
 	f(`{}`, `{"x":1,"y":2}`, func(d *Document) []Edit {
 		return []Edit{d.SetField("x", []byte("1")), d.SetField("y", []byte("2"))}
 	})
-	f(`{"a":0}`, `{"x":2,"a":4}`, func(d *Document) []Edit { // the later edit of one place counts
-		return []Edit{d.SetField("x", []byte("1")), d.SetField("a", []byte("3")), d.SetField("x", []byte("2")), d.SetField("a", []byte("4"))}
+	f(`{"a":0}`, `{"x":"2","a":4}`, func(d *Document) []Edit { // the later edit of one place counts
+		return []Edit{d.SetField("x", []byte(`"1"`)), d.SetField("a", []byte("3")), d.SetField("x", []byte(`"2"`)), d.SetField("a", []byte("4"))}
 	})
 	f(`{"options":{}}`, `{"options":{"num_predict":5}}`, func(d *Document) []Edit {
 		o, _ := d.Field("options")

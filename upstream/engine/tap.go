@@ -3,7 +3,7 @@ package engine
 // tap reads one JSON value byte by byte, split anywhere, and notes in frame what an answer says of usage, output, end
 // and failure. It keeps the kinds of the open containers and the current key, nothing else.
 type tap struct {
-	frame   frame1
+	frame   saying
 	begun   bool // a byte of the value was seen
 	mute    bool // what came is not JSON, in an answer that need not be
 	state   tapState
@@ -37,7 +37,7 @@ const (
 )
 
 func (t *tap) reset(f Framing) {
-	t.frame = frame1{framing: f}
+	t.frame = saying{framing: f}
 	t.begun, t.state, t.escaped, t.depth, t.keyLen, t.valLen = false, wantValue, false, 0, 0, 0
 }
 
