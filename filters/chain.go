@@ -3,6 +3,7 @@ package filters
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"blaze/telemetry"
 )
@@ -63,6 +64,7 @@ type Chain struct {
 
 type stageMetrics struct {
 	denied, shadow, failedOpen, failedClosed, panicked *telemetry.Counter
+	head, body                                         *telemetry.Histogram
 }
 
 // maxStages is bounded by the bits of Exchange.taken.
@@ -83,6 +85,7 @@ func NewChain(stages []Stage, metrics *telemetry.Metrics, log telemetry.Logger) 
 		c.metrics = append(c.metrics, stageMetrics{
 			denied: verdict("deny"), shadow: verdict("shadow"),
 			failedOpen: verdict("error_open"), failedClosed: verdict("error_closed"), panicked: verdict("panic"),
+			head: metrics.Histogram("blaze_filter_seconds", s.Name, "head"), body: metrics.Histogram("blaze_filter_seconds", s.Name, "body"),
 		})
 	}
 	return c
@@ -96,7 +99,12 @@ func (c *Chain) Head(x *Exchange) (v Verdict) {
 	defer c.recovered(x, &v)
 	for i := range c.stages {
 		x.stage, x.Shadowed = i, !c.stages[i].Enforced(x, c.stages[i].Name)
-		if v := c.weigh(x, i, c.stages[i].Filter.Request(x)); !v.Passed() {
+		began := x.clock()
+		v := c.weigh(x, i, c.stages[i].Filter.Request(x))
+		if x.Timed {
+			c.timed(x, i, c.metrics[i].head, began)
+		}
+		if !v.Passed() {
 			return v
 		}
 		x.taken |= 1 << i
@@ -112,11 +120,31 @@ func (c *Chain) Body(x *Exchange) (v Verdict) {
 			continue
 		}
 		x.stage, x.Shadowed = i, !c.stages[i].Enforced(x, c.stages[i].Name)
-		if v := c.weigh(x, i, f.Body(x)); !v.Passed() {
+		began := x.clock()
+		v := c.weigh(x, i, f.Body(x))
+		if x.Timed {
+			c.timed(x, i, c.metrics[i].body, began)
+		}
+		if !v.Passed() {
 			return v
 		}
 	}
 	return Pass()
+}
+
+// clock is the time since the exchange began, where times are taken.
+func (x *Exchange) clock() time.Duration {
+	if !x.Timed {
+		return 0
+	}
+	return time.Since(x.Began)
+}
+
+// timed notes what one stage took.
+func (c *Chain) timed(x *Exchange, i int, h *telemetry.Histogram, began time.Duration) {
+	end := time.Since(x.Began)
+	h.Observe((end - began).Seconds())
+	x.Times = append(x.Times, telemetry.Span{Name: c.stages[i].Name, Start: began, End: end})
 }
 
 // Settle gives back what the stages took, last first, each once. More calls do nothing.

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"blaze/telemetry"
+	"blaze/telemetry/trace"
 	"blaze/upstream"
 	"blaze/upstream/engine"
 )
@@ -26,7 +27,9 @@ type Exchange struct {
 	PeerCert *x509.Certificate
 	Path     engine.Path
 	Query    []byte // after the ?, as received; empty when there is none
-	Trace    TraceContext
+	// Trace is the exchange's place in a W3C trace; Timed has the chain take the time of every stage, into Times.
+	Trace trace.Context
+	Timed bool
 	// Cancel ends the exchange when the client goes away.
 	Cancel *upstream.Cancel
 	// Deadline is when the exchange must be over.
@@ -98,19 +101,13 @@ type Exchange struct {
 	DeniedBy string // the filter's name
 	Verdict  Verdict
 	Shadows  []telemetry.ShadowHit
+	Times    []telemetry.Span
 
 	// Chain: the stage being asked is in shadow for this caller, so it must change no byte: no wait, no edit, no header.
 	Shadowed bool
 
 	stage int    // Chain: the stage being asked, for the account of a panic
 	taken uint32 // Chain: the stages whose Request passed and that are still to be settled
-}
-
-// TraceContext is the W3C trace context that came with the request; zero when none, or a malformed one, did.
-type TraceContext struct {
-	TraceID [16]byte
-	SpanID  [8]byte
-	Sampled bool
 }
 
 // CredentialFields says which fields carried credentials meant for Blaze.
@@ -147,10 +144,10 @@ type Taking struct {
 
 // Reset makes x ready for the next exchange, keeping its buffers.
 func (x *Exchange) Reset() {
-	doc, body, edits, taken, shadows, cancel := x.Document, x.Body[:0], x.Edits[:0], x.Taken[:0], x.Shadows[:0], x.Cancel
+	doc, body, edits, taken, shadows, times, cancel := x.Document, x.Body[:0], x.Edits[:0], x.Taken[:0], x.Shadows[:0], x.Times[:0], x.Cancel
 	clear(taken[:cap(taken)])
 	doc.Body = nil
-	*x = Exchange{Document: doc, Body: body, Edits: edits, Taken: taken, Shadows: shadows, Cancel: cancel, Identity: Anonymous}
+	*x = Exchange{Document: doc, Body: body, Edits: edits, Taken: taken, Shadows: shadows, Times: times, Cancel: cancel, Identity: Anonymous}
 }
 
 // Now is the time by the exchange's own clock reading: Began plus the monotonic time since.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -35,9 +36,14 @@ func (e *exchange) head() bool {
 		e.ctx.SetConnectionClose()
 		return e.refuse(v)
 	}
+	e.trace()
 	if e.preflight() {
 		return false
 	}
+	if err := e.s.tel.AuditReady(); err != nil {
+		return e.refuse(filters.Fail(err))
+	}
+	e.PeerCert = e.peerCert()
 	e.snapshot.Route(&e.Exchange)
 	if v := e.snapshot.Chain.Head(&e.Exchange); !v.Passed() {
 		return e.denied(v)
@@ -52,43 +58,19 @@ func (e *exchange) head() bool {
 	return true
 }
 
+// peerCert is the certificate that the client proved to hold, signed by proxy.tls.client_ca; nil without.
+func (e *exchange) peerCert() *x509.Certificate {
+	state := e.ctx.TLSConnectionState()
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return nil
+	}
+	return state.PeerCertificates[0]
+}
+
 // address is the IP of a TCP peer; a Unix socket's peer counts as loopback.
 func address(a net.Addr) netip.Addr {
 	if t, ok := a.(*net.TCPAddr); ok {
 		return t.AddrPort().Addr().Unmap()
 	}
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
-}
-
-// parseTrace reads a W3C traceparent (version 00); anything else is no trace.
-func parseTrace(b []byte) (t filters.TraceContext) {
-	if len(b) != 55 || b[0] != '0' || b[1] != '0' || b[2] != '-' || b[35] != '-' || b[52] != '-' {
-		return t
-	}
-	var flags [1]byte
-	if !unhex(t.TraceID[:], b[3:35]) || !unhex(t.SpanID[:], b[36:52]) || !unhex(flags[:], b[53:55]) ||
-		t.TraceID == [16]byte{} || t.SpanID == [8]byte{} {
-		return filters.TraceContext{}
-	}
-	t.Sampled = flags[0]&1 == 1
-	return t
-}
-
-// unhex decodes lower-case hex, as the W3C demands; encoding/hex would take upper case too.
-func unhex(dst, src []byte) bool {
-	for i := range dst {
-		var v byte
-		for _, c := range src[2*i : 2*i+2] {
-			switch {
-			case c >= '0' && c <= '9':
-				v = v<<4 | (c - '0')
-			case c >= 'a' && c <= 'f':
-				v = v<<4 | (c - 'a' + 10)
-			default:
-				return false
-			}
-		}
-		dst[i] = v
-	}
-	return true
 }

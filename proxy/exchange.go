@@ -11,6 +11,7 @@ import (
 	"blaze/policy"
 	"blaze/telemetry"
 	"blaze/upstream"
+	"blaze/upstream/engine"
 )
 
 // exchange is one request's life in the proxy: what the filters see, and what only the proxy needs. Pooled; it belongs
@@ -26,13 +27,16 @@ type exchange struct {
 	record   telemetry.Record
 	cancel   upstream.Cancel
 
-	id       [64]byte // what Exchange.ID points into
-	traceID  [32]byte // what the record's trace id points into
-	file     *os.File // what Exchange.Large reads
-	sent     []byte   // the buffer of the body as sent, where Body is decoded
-	forward  []byte   // the body as forwarded, where it was edited
-	scratch  []byte   // for header values
+	id       [64]byte      // what Exchange.ID points into
+	traceID  [32]byte      // what the record's trace id points into
+	file     *os.File      // what Exchange.Large reads
+	sent     []byte        // the buffer of the body as sent, where Body is decoded
+	forward  []byte        // the body as forwarded, where it was edited
+	scratch  []byte        // for header values
+	edits    []engine.Edit // those of the filters, and the proxy's own
+	served   upstream.Info // who was asked last
 	finished bool
+	ownSpan  bool // the upstream's parent is a span of this exchange, not the caller's
 	hijacked bool // fasthttp has taken its memory back; the record holds copies
 	headDone bool // the head was judged before the body was asked for (Expect)
 
@@ -63,7 +67,8 @@ func (s *Server) release(e *exchange) {
 	e.Body, e.sent, e.forward, e.scratch = keep(e.Body), keep(e.sent), keep(e.forward), keep(e.scratch)
 	e.snapshot, e.ctx, e.conn, e.Request = nil, nil, nil, nil
 	e.request, e.record = upstream.Request{}, telemetry.Record{}
-	e.finished, e.hijacked, e.headDone, e.bodyTime, e.ownTime = false, false, false, 0, 0
+	e.finished, e.hijacked, e.ownSpan, e.headDone, e.bodyTime, e.ownTime = false, false, false, false, 0, 0
+	e.edits, e.served = e.edits[:0], upstream.Info{}
 	e.relay.reset()
 	e.unspool()
 	s.pool.Put(e)

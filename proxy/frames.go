@@ -149,27 +149,31 @@ func usageOnly(b []byte) bool {
 	return json.Unmarshal(bytes.TrimSpace(data), &chunk) == nil && chunk.Choices != nil && len(*chunk.Choices) == 0 && chunk.Usage != nil
 }
 
-// askUsage makes a streaming engine report its usage, where it takes the request for it and the client did not ask.
-func (e *exchange) askUsage() {
-	d := &e.Document
-	if !e.HasDocument || !d.Stream || d.IncludeUsage || e.Upstream == nil || !e.Upstream.Engine().IncludeUsage ||
+// withUsage is the exchange's edits, and the one that makes a streaming engine report its usage, where the leased engine
+// takes the request for it and the client did not ask.
+func (e *exchange) withUsage() []engine.Edit {
+	d, f := &e.Document, &e.relay.frames
+	f.hideUsage = false
+	if !e.HasDocument || !d.Stream || d.IncludeUsage || !e.Lease.Info().Engine.IncludeUsage ||
 		e.Endpoint.Shape != engine.Chat && e.Endpoint.Shape != engine.Completions {
-		return
+		return e.Edits
 	}
 	options := []byte(`{"include_usage":true}`)
-	if f, ok := d.Field("stream_options"); ok && f.Type == '{' {
-		var sent map[string]json.RawMessage
-		if json.Unmarshal(d.Body[f.ValOff:f.ValOff+f.ValLen], &sent) != nil {
-			return
+	if sent, ok := d.Field("stream_options"); ok && sent.Type == '{' {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(d.Body[sent.ValOff:sent.ValOff+sent.ValLen], &members) != nil {
+			return e.Edits
 		}
-		sent["include_usage"] = json.RawMessage("true")
-		options, _ = json.Marshal(sent)
+		members["include_usage"] = json.RawMessage("true")
+		options, _ = json.Marshal(members)
 	}
+	add := d.SetField("stream_options", options)
 	for _, edit := range e.Edits {
-		if f, ok := d.Field("stream_options"); ok && edit.Off < f.ValOff+f.ValLen && f.KeyOff < edit.Off+edit.Len {
-			return // params has the last word on it
+		if edit.Off == add.Off && edit.Len > 0 {
+			return e.Edits // params has the last word on it
 		}
 	}
-	e.Edits = append(e.Edits, d.SetField("stream_options", options))
-	e.relay.frames.on, e.relay.frames.hideUsage = true, true
+	f.hideUsage = true
+	e.edits = append(append(e.edits[:0], e.Edits...), add)
+	return e.edits
 }

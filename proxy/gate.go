@@ -32,7 +32,6 @@ func admit(x *filters.Exchange, s *policy.Snapshot) filters.Verdict {
 		return filters.Deny(d, "http").At("", why)
 	}
 	x.Client = access.ClientAddr(x.Peer, x.Request, s.Trusted)
-	x.Trace = parseTrace(x.Request.Peek("Traceparent"))
 	path, query, _ := bytes.Cut(x.Request.RequestURI(), []byte{'?'})
 	x.Query = query
 	if asksServer(x.Request) {

@@ -1,15 +1,13 @@
 package proxy
 
 import (
-	"encoding/hex"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"blaze/filters"
-	"blaze/telemetry"
+	"blaze/filters/circuit"
 )
 
 // handle is the life of one exchange, top to bottom. Each step either goes on or has answered the client; a stream goes
@@ -85,7 +83,7 @@ func (e *exchange) judgeBody() bool {
 	if v := e.snapshot.Chain.Body(&e.Exchange); !v.Passed() {
 		return e.denied(v)
 	}
-	if e.Lease == nil {
+	if e.Lease == nil && !circuit.Force(&e.Exchange) {
 		return e.refuse(filters.Deny(filters.UpstreamUnavailable, "routes"))
 	}
 	return true
@@ -130,52 +128,4 @@ func (e *exchange) finish() {
 	e.s.open.Add(-1)
 	e.s.tel.Exchange(e.account())
 	e.s.release(e)
-}
-
-// account fills the record of the exchange; everything in it may point into pooled memory.
-func (e *exchange) account() *telemetry.Record {
-	r := &e.record
-	total := time.Since(e.Began)
-	r.Began, r.RequestID, r.Client = e.Began, e.ID, e.Client
-	if e.Trace.TraceID != [16]byte{} {
-		hex.Encode(e.traceID[:], e.Trace.TraceID[:])
-		r.TraceID = str(e.traceID[:])
-	}
-	r.Subject, r.Tenant, r.Tier, r.KeyID = e.Identity.Subject, e.Identity.Tenant, e.Identity.Tier, e.Identity.KeyID
-	if !e.hijacked {
-		r.Method, r.Path = str(e.Request.Method()), str(e.Path.Raw)
-	}
-	r.Route = e.Exchange.Route
-	r.Endpoint = "unknown"
-	if e.Endpoint != nil {
-		r.Endpoint = e.Endpoint.Name
-	}
-	if e.Upstream != nil {
-		r.Upstream, r.Engine = e.Upstream.Name(), e.Upstream.Engine().Name
-	}
-	if e.HasDocument {
-		r.Model = str(e.Document.Model)
-	}
-	r.Target, r.Status, r.Retries, r.Abort = e.Target, e.Status, e.Retries, e.Abort
-	if e.Verdict.Denied() {
-		r.Filter, r.Rule, r.Code = e.DeniedBy, e.Verdict.Rule, e.Verdict.Denial.Code
-		r.Field, r.Excerpt = e.Verdict.Field, e.Verdict.Excerpt
-	}
-	r.Shadow = e.Shadows
-	r.BytesIn, r.BytesOut, r.Frames = e.BytesIn, e.BytesOut, e.Frames
-	r.TokensIn, r.TokensOut, r.UsageReported = e.Usage.Input, e.Usage.Output, e.Usage.Reported
-	r.Stream = e.relay.events
-	r.FirstByte, r.Waited, r.Total = e.FirstByte, e.Waited, total
-	r.Overhead = max(0, e.overhead(total))
-	return r
-}
-
-// overhead is the time spent in Blaze itself: until the request was sent, less waiting for the client's body and in
-// queues, and in the relay between the upstream's bytes.
-func (e *exchange) overhead(total time.Duration) time.Duration {
-	before := total
-	if !e.relay.sentAt.IsZero() {
-		before = e.relay.sentAt.Sub(e.Began)
-	}
-	return before - time.Duration(e.bodyTime) - e.Waited + time.Duration(e.ownTime)
 }

@@ -35,6 +35,10 @@ func (e *exchange) outgoing() {
 		h.Set("X-Forwarded-Proto", "http")
 	}
 	h.Set("X-Request-Id", e.ID)
+	if e.ownSpan {
+		e.scratch = e.Trace.Append(e.scratch[:0])
+		h.SetBytesV("Traceparent", e.scratch)
+	}
 	e.dropCredentials(h)
 }
 

@@ -62,7 +62,7 @@ func (e *exchange) answer() {
 		r.whole(size)
 	default:
 		r.streaming = true
-		r.frames.on = r.events && (r.frames.on || e.OutputCap > 0)
+		r.frames.on = r.events && (r.frames.hideUsage || e.OutputCap > 0)
 		e.ctx.Response.ImmediateHeaderFlush = true
 		if r.events {
 			// Chunks are flushed per read on every kind of connection; fixed lengths are not.

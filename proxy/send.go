@@ -2,47 +2,79 @@ package proxy
 
 import (
 	"errors"
+	"io"
 	"net"
 	"time"
 
 	"blaze/filters"
+	"blaze/filters/circuit"
 	"blaze/upstream"
 	"blaze/upstream/engine"
 )
 
-// send cleans the head, sends the request to the leased target and waits for the answer's head. It reports whether there
-// is an answer; if not, the client has been told.
+// send cleans the head, sends the request to the leased target and waits for the answer's head; where that fails before
+// the client has seen anything, the policy's fallbacks are asked in turn. It reports whether there is an answer; if not,
+// the client has been told.
 func (e *exchange) send() bool {
 	e.outgoing()
-	e.askUsage()
-	body := e.Body
-	if len(e.Edits) > 0 {
-		e.forward = engine.Apply(e.forward[:0], e.Body, e.Edits)
-		body = e.forward
-	}
 	method := str(e.Request.Method())
 	e.request = upstream.Request{
-		Head: e.Request, Target: e.Request.RequestURI(), Body: body, Size: int64(len(body)),
+		Head: e.Request, Target: e.Request.RequestURI(),
 		Replayable: method == "GET" || method == "HEAD" || method == "OPTIONS",
+		Vars:       upstream.Vars{Subject: e.Identity.Subject, Tenant: e.Identity.Tenant, Tier: e.Identity.Tier, RequestID: e.ID},
 	}
-	if e.Large != nil {
-		e.request.Body, e.request.Stream, e.request.Size = nil, e.Large, e.Large.Size()
+	for {
+		e.fillBody()
+		err := e.roundTrip()
+		if !e.failed(err) || !e.Lease.Elsewhere(&e.request, err) || !circuit.Fall(&e.Exchange) {
+			return e.answered(err)
+		}
 	}
-	return e.roundTrip()
 }
 
-func (e *exchange) roundTrip() bool {
-	e.relay.sentAt = time.Now()
+// fillBody makes the body for the target that is leased now: as it came, or with every edit; a fallback may ask for
+// another model.
+func (e *exchange) fillBody() {
+	body := e.Body
+	if edits := e.withUsage(); len(edits) > 0 {
+		e.forward = engine.Apply(e.forward[:0], e.Body, edits)
+		body = e.forward
+	}
+	e.request.Body, e.request.Size = body, int64(len(body))
+	if e.Large != nil {
+		e.request.Body, e.request.Stream, e.request.Size = nil, io.NewSectionReader(e.Large, 0, e.Large.Size()), e.Large.Size()
+	}
+}
+
+// roundTrip asks the leased target once; what it says of its own retries is noted, whatever came of it.
+func (e *exchange) roundTrip() error {
+	if e.relay.sentAt.IsZero() {
+		e.relay.sentAt = time.Now()
+	}
+	began := time.Since(e.Began)
 	resp, err := e.Lease.RoundTrip(&e.request, &e.cancel, e.Deadline)
-	e.Target, e.Retries = e.Lease.Info().Target, e.Lease.Retries()
+	info := e.Lease.Info()
+	e.Target, e.served = info.Target, info
+	e.Retries += e.Lease.Retries()
+	e.relay.resp = resp
+	e.attempted(began, err)
+	return err
+}
+
+// failed reports whether an attempt is one that another upstream might do better.
+func (e *exchange) failed(err error) bool {
+	return err != nil || e.relay.resp.Header.StatusCode() >= 500 || e.relay.resp.Header.StatusCode() == 429
+}
+
+// answered takes the last attempt's outcome for the exchange's.
+func (e *exchange) answered(err error) bool {
 	if err != nil {
 		return e.upstreamFailed(err)
 	}
-	e.relay.resp = resp
 	e.Result = upstream.Success
-	if resp.Header.StatusCode() >= 500 {
+	if status := e.relay.resp.Header.StatusCode(); status >= 500 {
 		e.Result = upstream.Failure
-	} else if resp.Header.StatusCode() >= 400 {
+	} else if status >= 400 {
 		e.Result = upstream.Neutral
 	}
 	return true

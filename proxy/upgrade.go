@@ -26,7 +26,7 @@ func (e *exchange) upgrade() {
 	e.Request.Set("Connection", "Upgrade")
 	e.Request.Set("Upgrade", "websocket")
 	e.request = upstream.Request{Head: e.Request, Target: e.Request.RequestURI(), Upgrade: true}
-	if !e.roundTrip() {
+	if !e.answered(e.roundTrip()) {
 		return
 	}
 	r := &e.relay

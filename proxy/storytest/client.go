@@ -133,14 +133,12 @@ func (s *story) dial(ts *testscript.TestScript, file string, raw bool) (*client,
 		return nil, errors.New("blaze is not running")
 	}
 	text := expand(ts, ts.ReadFile(file))
-	request := []byte(text)
+	request := complete(text)
 	if raw {
 		var err error
 		if request, err = unescape(text); err != nil {
 			return nil, err
 		}
-	} else {
-		request = complete(text)
 	}
 	nc, err := net.Dial("tcp", s.running.proxy)
 	if err != nil {
