@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"io"
 	"net"
 	"testing"
 	"time"
@@ -25,7 +24,7 @@ func BenchmarkHangup(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := io.WriteString(c, string(chat(300))); err != nil {
+		if _, err := c.Write(chat(300)); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := backend.Await(ctx, func(s demo.Stats) bool { return s.InFlight == 1 }); err != nil {
