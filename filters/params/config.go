@@ -38,9 +38,9 @@ type Rules struct {
 	Schema         *Size    `yaml:"schema" doc:"bytes of a JSON schema to decode by; built in: 256KiB"`
 	LoRA           *Names   `yaml:"lora" doc:"adapters that may be asked for in a field of their own" example:"[\"team-a-*\"]"`
 	ChatTemplate   *Switch  `yaml:"chat_template" doc:"a template of the client's own, which the engine executes; built in: deny"`
-	Internal       *Switch  `yaml:"internal" doc:"fields that only the engine's own parts send each other (kv_transfer_params, bootstrap_host, custom_logit_processor); built in: deny"`
+	Internal       *Switch  `yaml:"internal" doc:"fields that only the engine's own parts send each other (kv_transfer_params, bootstrap_host, custom_logit_processor), and Triton's sampling_parameters, which hide the others; built in: deny"`
 	StreamOptions  *Switch  `yaml:"stream_options" doc:"stream_options; built in: pass"`
-	KeepAlive      *Switch  `yaml:"keep_alive" doc:"how long Ollama keeps a model loaded; built in: deny"`
+	KeepAlive      *Switch  `yaml:"keep_alive" doc:"how long Ollama keeps a model loaded; built in: remove"`
 	Unknown        *Unknown `yaml:"unknown" doc:"top-level fields that the engines do not document: pass or deny; built in: pass"`
 }
 

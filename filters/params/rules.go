@@ -69,7 +69,7 @@ func builtin() *rules {
 	set(engine.ParamSchema, size, 256<<10)
 	set(engine.ParamChatTemplate, refused, 0)
 	set(engine.ParamInternal, refused, 0)
-	set(engine.ParamKeepAlive, refused, 0)
+	set(engine.ParamKeepAlive, removed, 0)
 	return r
 }
 

@@ -28,7 +28,7 @@ func responses() *spec {
 	}, plains(`background include max_tool_calls parallel_tool_calls prompt_cache_key prompt_cache_retention safety_identifier
 		service_tier store temperature top_p top_k min_p truncation request_id seed presence_penalty frequency_penalty
 		repetition_penalty ignore_eos include_stop_str_in_output skip_special_tokens enable_response_messages context_management
-		previous_input_messages vllm_xargs rid`)))
+		previous_input_messages vllm_xargs rid moderation access_programs prompt_cache_options`)))
 }
 
 // responseFormatFlat is text.format, in which the schema stands one level higher than in chat.

@@ -21,7 +21,7 @@ func chatFields() map[string]*spec {
 		"keep_alive":           param(ParamKeepAlive),
 	}, plains(`parallel_tool_calls modalities reasoning_effort reasoning service_tier store safety_identifier prompt_cache_key
 		prompt_cache_retention verbosity web_search_options echo add_generation_prompt continue_final_message
-		include_reasoning separate_reasoning stream_reasoning documents_id think top_logprobs_num enable_thinking`))
+		include_reasoning separate_reasoning stream_reasoning think top_logprobs_num enable_thinking moderation prompt_cache_options`))
 }
 
 // chatMessages is messages, whose elements are of.
@@ -128,10 +128,10 @@ func rerank() *spec {
 // transcription is the multipart form of audio, as far as it may come as JSON.
 func transcription() *spec {
 	return obj(merge(common(), map[string]*spec{
-		"prompt": text(), "file": kind(Data), "filename": kind(File), "hotwords": text(),
+		"prompt": text(), "file": kind(Data), "filename": kind(File), "hotwords": text(), "keywords": texts(),
 	}, plains(`language to_language response_format temperature timestamp_granularities seed include chunking_strategy
 		known_speaker_names known_speaker_references stream_include_usage stream_continuous_usage_stats
-		top_p top_k min_p frequency_penalty repetition_penalty presence_penalty max_completion_tokens vad_filter`)))
+		top_p top_k min_p frequency_penalty repetition_penalty presence_penalty max_completion_tokens vad_filter languages`)))
 }
 
 // speech is /v1/audio/speech.
@@ -149,7 +149,7 @@ func images() *spec {
 		"image": kind(URL).each(kind(URL)), "mask": kind(URL),
 		"images": list(obj(map[string]*spec{"image_url": kind(URL), "file_id": kind(File)}).of(URL)),
 	}, plains(`size quality style response_format background moderation output_format output_compression partial_images
-		input_fidelity seed steps width height guidance_scale num_inference_steps`)))
+		input_fidelity seed safety_identifier frame_count frame_duration_ms complexity svg markup steps width height guidance_scale num_inference_steps`)))
 }
 
 // tokenize is tokenize and detokenize: a prompt, or a chat to be rendered.
