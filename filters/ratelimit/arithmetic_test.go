@@ -55,6 +55,9 @@ func runSchedule(t *rapid.T, r rule) {
 			cost := rapid.Int64Range(1, r.cap).Draw(t, "cost")
 			got := r.read(&s, cost, now)
 			checkWait(t, &r, &s, cost, now, got)
+			if r.fits(&s, cost, now) != (got.wait == 0) {
+				t.Fatalf("fits says otherwise than a wait of %d", got.wait)
+			}
 			if fits := m.used(now)+cost <= r.cap; r.kind != TokenBucket && fits != (got.wait == 0) {
 				t.Fatalf("cost %d of %d with %d used: wait %d", cost, r.cap, m.used(now), got.wait)
 			}

@@ -58,6 +58,9 @@ func (f *Filter) decide(x *filters.Exchange, limits []*limit) filters.Verdict {
 	return f.wait(x, d)
 }
 
+// globalKey is the only account of a global limit in memory.
+const globalKey = 1
+
 // collect lists what x needs of which account; behind says that others already wait for one of them.
 func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (behind bool) {
 	d.asks = d.asks[:0]
@@ -67,9 +70,11 @@ func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (b
 			continue
 		}
 		ledger := l.ledger.live()
-		seed := ledger.table.seed
-		l.by.write(&d.key, x)
-		key := max(maphash.Bytes(seed, d.key.bytes()), 1)
+		key := uint64(globalKey)
+		if l.by.kind != byGlobal || shared {
+			l.by.write(&d.key, x)
+			key = max(maphash.Bytes(ledger.table.seed, d.key.bytes()), 1)
+		}
 		in, out := l.price(x, key)
 		if in+out == 0 && !inference(x) {
 			continue
@@ -173,8 +178,9 @@ func (a *ask) show(x *filters.Exchange) {
 		return
 	}
 	axis := a.limit.axis(x)
-	if s := a.seen(); axis.Limit == 0 || s.Remaining < axis.Remaining || s.Remaining == axis.Remaining && s.Reset > axis.Reset {
-		*axis = s
+	left := max(a.ledger.rule.capacity()-a.used, 0)
+	if axis.Limit == 0 || left < axis.Remaining || left == axis.Remaining && micros(a.reset) > axis.Reset {
+		*axis = a.seen()
 	}
 }
 

@@ -114,16 +114,17 @@ func (k *keyBuffer) network(x *filters.Exchange) {
 
 // coarseNet is the client's IPv4 /24 or IPv6 /48, mixed: which coarse account stands in when a table is full.
 func coarseNet(x *filters.Exchange) uint32 {
-	a := x.Client.Unmap()
+	const spread = 0x9e3779b97f4a7c15
+	a := x.Client
+	if a.Is4() {
+		b := a.As4()
+		return uint32(uint64(binary.BigEndian.Uint32(b[:])>>8) * spread >> 32)
+	}
 	if !a.IsValid() {
 		return 0
 	}
 	b := a.As16()
-	n := binary.BigEndian.Uint64(b[:8]) >> 16
-	if a.Is4() {
-		n = binary.BigEndian.Uint64(b[8:]) >> 8
-	}
-	return uint32(n * 0x9e3779b97f4a7c15 >> 32)
+	return uint32(binary.BigEndian.Uint64(b[:8]) >> 16 * spread >> 32)
 }
 
 // writeClaim looks the claim up: by its whole name first, since names may hold dots, then member by member.

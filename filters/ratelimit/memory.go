@@ -42,6 +42,8 @@ func take(asks []ask, now int64, dry bool) (granted bool) {
 		a := &asks[i]
 		if granted && a.fits && !dry {
 			a.commit(now)
+		} else {
+			a.reading = a.ledger.rule.read(a.at, a.units(), now)
 		}
 		a.shard.mu.Unlock()
 		a.shard, a.at = nil, nil
@@ -69,15 +71,16 @@ func (a *ask) units() int64 {
 	return min(a.charge*a.weight, a.ledger.rule.capacity())
 }
 
-// look reads the account.
+// look finds out whether the account has what is asked of it.
 func (a *ask) look(now int64) {
 	r := &a.ledger.rule
-	a.reading = r.read(a.at, a.units(), now)
-	if room := (r.capacity() - a.used) / max(a.weight, 1); a.wait > 0 && a.least > 0 && room >= a.least {
-		a.charge = min(a.charge, room)
-		a.reading = r.read(a.at, a.units(), now)
+	if a.fits = r.fits(a.at, a.units(), now); a.fits || a.least == 0 {
+		return
 	}
-	a.fits = a.wait == 0
+	if room := (r.capacity() - r.read(a.at, 0, now).used) / max(a.weight, 1); room >= a.least {
+		a.charge = min(a.charge, room)
+		a.fits = r.fits(a.at, a.units(), now)
+	}
 }
 
 func (a *ask) commit(now int64) {

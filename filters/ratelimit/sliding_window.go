@@ -33,22 +33,37 @@ func (r *rule) turnSliding(s *state, now int64) {
 	s.at = at
 }
 
-func (r *rule) readSliding(s *state, cost, now int64) reading {
+// countSliding is what the slots hold at now.
+func (r *rule) countSliding(s *state, now int64) int64 {
+	if now/r.slot <= s.at {
+		return s.n
+	}
 	c := *s
 	r.turnSliding(&c, now)
-	out := reading{used: c.n}
-	over := c.n + cost - r.limit
-	for i := max(c.at-slotsPer, 0); i <= c.at; i++ {
-		n := int64(c.slots[i%slotCount])
-		if n == 0 {
-			continue
+	return c.n
+}
+
+func (r *rule) readSliding(s *state, cost, now int64) reading {
+	if now/r.slot > s.at {
+		c := *s
+		r.turnSliding(&c, now)
+		s = &c
+	}
+	out := reading{used: s.n}
+	if s.n == 0 {
+		return out
+	}
+	newest := s.at
+	for s.slots[newest%slotCount] == 0 {
+		newest--
+	}
+	out.reset = (newest+slotCount)*r.slot - now
+	over := s.n + cost - r.limit
+	for i := max(s.at-slotsPer, 0); over > 0 && i <= newest; i++ {
+		if n := int64(s.slots[i%slotCount]); n > 0 {
+			out.wait = (i+slotCount)*r.slot - now
+			over -= n
 		}
-		leaves := (i+slotCount)*r.slot - now
-		if over > 0 {
-			out.wait = leaves
-		}
-		over -= n
-		out.reset = leaves
 	}
 	return out
 }

@@ -49,6 +49,22 @@ func (r *rule) read(s *state, cost, now int64) reading {
 	}
 }
 
+// fits says whether read would say not to wait; it is what most requests need to know, and costs no division.
+func (r *rule) fits(s *state, cost, now int64) bool {
+	switch r.kind {
+	case FixedWindow:
+		_, n := r.turnFixed(s, now)
+		return n+cost <= r.limit
+	case SlidingWindow:
+		return r.countSliding(s, now)+cost <= r.limit
+	case Adaptive:
+		p := r.atPresent()
+		return p.load(s, now)+(cost-p.cap)*p.q <= 0
+	default:
+		return r.load(s, now)+(cost-r.cap)*r.q <= 0
+	}
+}
+
 // add uses amount units of s, whether they fit or not. The mark it returns makes giving back exact.
 func (r *rule) add(s *state, amount, now int64) (mark int64) {
 	switch r.kind {
