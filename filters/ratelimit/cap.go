@@ -59,7 +59,7 @@ func (f *Filter) openHard(x *filters.Exchange, d *decision) (chunk int64) {
 	for i := range x.Taken {
 		t := &x.Taken[i]
 		if l := f.limits[t.Limit]; l.hard {
-			d.asks = append(d.asks, ask{limit: l, ledger: l.ledger.live(), key: t.Key, digest: t.Digest, net: t.Net, charge: 1, taking: i})
+			d.more().asked = asked{limit: l, ledger: l.ledger.live(), key: t.Key, digest: t.Digest, net: t.Net, charge: 1, taking: i}
 		}
 	}
 	if _, err := f.take(d, f.clock.micros(), true); err != nil {

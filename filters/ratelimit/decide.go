@@ -103,7 +103,7 @@ func (d *decision) more() *ask {
 		d.asks = append(d.asks, ask{})
 	}
 	a := &d.asks[len(d.asks)-1]
-	*a = ask{}
+	a.asked = asked{}
 	return a
 }
 

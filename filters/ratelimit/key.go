@@ -100,16 +100,16 @@ func (k *keyBuffer) user(x *filters.Exchange) {
 // network is the client's IPv4 address, or its IPv6 /64: one subscriber has that many addresses.
 func (k *keyBuffer) network(x *filters.Exchange) {
 	a := x.Client.Unmap()
-	if !a.IsValid() { // came by a unix socket
+	switch {
+	case a.Is4():
+		b := a.As4()
+		k.add(b[:])
+	case !a.IsValid(): // came by a unix socket
 		k.add(nil)
-		return
+	default:
+		b := a.As16()
+		k.add(b[:8])
 	}
-	b := a.As16()
-	if a.Is4() {
-		k.add(b[12:])
-		return
-	}
-	k.add(b[:8])
 }
 
 // coarseNet is the client's IPv4 /24 or IPv6 /48, mixed: which coarse account stands in when a table is full.

@@ -4,6 +4,12 @@ import "blaze/filters"
 
 // ask is one limit's part in a decision: what is wanted of which account, and the answer.
 type ask struct {
+	asked
+	fresh state // for the store: what a new account begins with; set before it is used
+}
+
+// asked is what is cleared from one ask to the next.
+type asked struct {
 	limit    *limit
 	ledger   *ledger
 	key      uint64
@@ -25,7 +31,6 @@ type ask struct {
 	// For the store, under the shard's lock.
 	shard *shard
 	at    *state // nil while the account does not exist
-	fresh state  // what it would begin with
 }
 
 // take asks all and takes from all that fit, if all that are not optional do; else, and when dry, from none. It is exact:

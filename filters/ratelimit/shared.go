@@ -128,7 +128,7 @@ func (f *Filter) settleMirrors(x *filters.Exchange, now int64) {
 		if used := l.actual(x); used >= 0 {
 			ledger := l.ledger.live()
 			ledger.settle(t, used, f.remote.replicas.Load(), now)
-			f.remote.dirty.add([]ask{{limit: l, ledger: ledger, key: t.Key, digest: t.Digest}})
+			f.remote.dirty.add([]ask{{asked: asked{limit: l, ledger: ledger, key: t.Key, digest: t.Digest}}})
 		}
 	}
 }
