@@ -20,6 +20,8 @@ type Behavior struct {
 	FrameDelay Duration `json:"frame_delay,omitempty"`
 	// Tokens is how many tokens a text has, within max_tokens; 0 is as many as the prompt gives.
 	Tokens int `json:"tokens,omitempty"`
+	// Overrun is an engine that does not stop at max_tokens.
+	Overrun bool `json:"overrun,omitempty"`
 	// FailRate is the share of generations, spread evenly, that get FailStatus (0: 500) instead of an answer.
 	FailRate   float64 `json:"fail_rate,omitempty"`
 	FailStatus int     `json:"fail_status,omitempty"`
@@ -79,7 +81,7 @@ func (b Behavior) forRequest(h http.Header) (Behavior, error) {
 
 // set sets one field by its JSON name.
 func (b *Behavior) set(key, value string) error {
-	if _, err := strconv.ParseFloat(value, 64); err != nil || key == "retry_after" {
+	if _, err := strconv.ParseFloat(value, 64); err != nil && value != "true" || key == "retry_after" {
 		value = strconv.Quote(value)
 	}
 	return b.read(strings.NewReader(`{` + strconv.Quote(key) + `:` + value + `}`))

@@ -105,6 +105,9 @@ func (q *chatRequest) answer(c *call) chatAnswer {
 	if limit == 0 {
 		limit = q.MaxTokens
 	}
+	if c.Overrun {
+		limit = 0
+	}
 	return chatAnswer{speech: say(string(last.Content), c.Tokens, limit, q.Stop)}
 }
 
