@@ -29,6 +29,28 @@ var update = flag.Bool("update", false, "rewrite what the stories' cmp commands 
 // TestStories runs testdata/script: each story is one whole exchange, or a few, through the whole program.
 func TestStories(t *testing.T) { storytest.Run(t, "testdata/script", 25, *update, run) }
 
+// TestEveryDenialHasAStory: each code of the catalogue is in an answer that a story shows. internal_error alone has none:
+// it takes a bug.
+func TestEveryDenialHasAStory(t *testing.T) {
+	stories, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range stories {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	for _, d := range filters.Catalogue() {
+		if d != filters.InternalError && !strings.Contains(all.String(), `,"code":"`+d.Code+`"}}`) {
+			t.Errorf("no story shows the answer %s", d)
+		}
+	}
+}
+
 // goFiles calls f for every Go file of the project, with its slash-separated path, and fails when there are too few.
 func goFiles(t *testing.T, f func(name string)) {
 	t.Helper()

@@ -135,13 +135,13 @@ func (s *story) awaitBackend(ok func(demo.Stats) bool) error {
 	return nil
 }
 
-// token signs an HS256 JWT. Claims whose value is a duration (exp, iat, nbf: "1h", "-5m") are times from now.
+// token signs an HS256 JWT. Claims whose value is a duration (exp, iat, nbf, auth_time: "1h", "-5m") are times from now.
 func (s *story) token(ts *testscript.TestScript, _ bool, args []string) error {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(args[1]), &claims); err != nil {
 		return err
 	}
-	for _, k := range []string{"exp", "iat", "nbf"} {
+	for _, k := range []string{"exp", "iat", "nbf", "auth_time"} {
 		if v, ok := claims[k].(string); ok {
 			d, err := time.ParseDuration(v)
 			if err != nil {
