@@ -62,12 +62,12 @@ func (*Action) Want() string { return "deny or clamp" }
 // Number bounds a parameter that is a number.
 type Number struct {
 	filters.Rollout `yaml:",inline"`
-	Max             int64  `yaml:"max" doc:"largest value; a negative one in the request counts as no bound at all" example:"4096"`
+	Max             *int64 `yaml:"max" doc:"largest value, that of the default or built in when absent; a negative one in the request counts as no bound at all" example:"4096"`
 	Then            Action `yaml:"then" default:"deny" doc:"what follows beyond it: deny refuses, clamp makes it the largest allowed"`
 }
 
 // UnmarshalText reads the short form, the largest value.
-func (n *Number) UnmarshalText(text []byte) (err error) { n.Max, err = whole(text); return err }
+func (n *Number) UnmarshalText(text []byte) error { return whole(&n.Max, text) }
 
 // Want says what UnmarshalText reads.
 func (*Number) Want() string { return "a whole number, or {max, then}" }
@@ -75,11 +75,11 @@ func (*Number) Want() string { return "a whole number, or {max, then}" }
 // Count bounds a parameter that is a list or map, by its length.
 type Count struct {
 	filters.Rollout `yaml:",inline"`
-	Max             int64 `yaml:"max" doc:"most elements" example:"8"`
+	Max             *int64 `yaml:"max" doc:"most elements, as many as the default or built in when absent" example:"8"`
 }
 
 // UnmarshalText reads the short form, the most elements.
-func (c *Count) UnmarshalText(text []byte) (err error) { c.Max, err = whole(text); return err }
+func (c *Count) UnmarshalText(text []byte) error { return whole(&c.Max, text) }
 
 // Want says what UnmarshalText reads.
 func (*Count) Want() string { return "a whole number, or {max}" }
@@ -87,11 +87,14 @@ func (*Count) Want() string { return "a whole number, or {max}" }
 // Size bounds a parameter by the bytes it has in the request.
 type Size struct {
 	filters.Rollout `yaml:",inline"`
-	Max             setting.Bytes `yaml:"max" doc:"most bytes" example:"16KiB"`
+	Max             *setting.Bytes `yaml:"max" doc:"most bytes, as many as the default or built in when absent" example:"16KiB"`
 }
 
 // UnmarshalText reads the short form, the most bytes.
-func (s *Size) UnmarshalText(text []byte) error { return s.Max.UnmarshalText(text) }
+func (s *Size) UnmarshalText(text []byte) error {
+	s.Max = new(setting.Bytes)
+	return s.Max.UnmarshalText(text)
+}
 
 // Want says what UnmarshalText reads.
 func (*Size) Want() string { return "a size such as 16KiB, or {max}" }
@@ -206,12 +209,14 @@ func word(n *uint8, text []byte, words ...string) error {
 	return nil
 }
 
-func whole(text []byte) (int64, error) {
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err == nil && n < 0 {
+// whole reads a number from 0 into *n.
+func whole(n **int64, text []byte) error {
+	v, err := strconv.ParseInt(string(text), 10, 64)
+	if err == nil && v < 0 {
 		err = errors.New("negative")
 	}
-	return n, err
+	*n = &v
+	return err
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -168,7 +168,7 @@ func TestSaltsAreBounded(t *testing.T) {
 }
 
 func TestPassPathAllocatesNothing(t *testing.T) {
-	f := build(t, Config{Default: Rules{MaxTokens: num(4096, Clamp), N: num(1, Deny), Stop: &Count{Max: 8}, Unknown: &Unknown{Then: true}}})
+	f := build(t, Config{Default: Rules{MaxTokens: num(4096, Clamp), N: num(1, Deny), Stop: cnt(8), Unknown: &Unknown{Then: true}}})
 	x := filterstest.New(t, "POST "+chat+"\n\n"+`{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":100,"n":1,"stop":["a"],"stream":true}`)
 	x.Identity = tenant("acme")
 	if v := f.Body(x); !v.Passed() || len(x.Edits) != 1 {

@@ -42,12 +42,14 @@ const chat = "/v1/chat/completions"
 // noSalt keeps the cache salt out of tests of other things.
 var noSalt = CacheSalt{By: ByNone}
 
-func num(max int64, then Action) *Number { return &Number{Max: max, Then: then} }
+func num(max int64, then Action) *Number { return &Number{Max: &max, Then: then} }
+func cnt(max int64) *Count               { return &Count{Max: &max} }
+func siz(max setting.Bytes) *Size        { return &Size{Max: &max} }
 
 func TestBounds(t *testing.T) {
 	f := build(t, Config{CacheSalt: noSalt, Default: Rules{
-		MaxTokens: num(100, Clamp), N: num(1, Deny), BestOf: num(2, Clamp), Logprobs: num(5, Deny), Stop: &Count{Max: 2},
-		Schema: &Size{Max: 20}, LoRA: &Names{Allow: []string{"team-*"}}, StreamOptions: &Switch{Then: Removed},
+		MaxTokens: num(100, Clamp), N: num(1, Deny), BestOf: num(2, Clamp), Logprobs: num(5, Deny), Stop: cnt(2),
+		Schema: siz(20), LoRA: &Names{Allow: []string{"team-*"}}, StreamOptions: &Switch{Then: Removed},
 	}})
 	pass := func(engineName, target, body, want string) {
 		t.Helper()
@@ -163,6 +165,25 @@ func TestRolesWiden(t *testing.T) {
 	f1(`{"chat_template":"x","n":8}`, true, "template", "wide")
 }
 
+func TestBoundsAreInherited(t *testing.T) {
+	f := build(t, Config{CacheSalt: noSalt, Default: Rules{N: &Number{Then: Clamp}, MaxTokens: num(50, Clamp)},
+		Roles: map[string]Rules{"strict": {MaxTokens: &Number{Then: Deny}}, "loose": {N: &Number{Rollout: filters.Rollout{Mode: filters.Off}}}}})
+	f1 := func(body, want, role string) {
+		t.Helper()
+		v, got, _ := ask(t, f, "vllm", chat, body, &filters.Identity{Roles: []string{role}})
+		if v.Denied() {
+			got = "denied"
+		}
+		if got != want {
+			t.Errorf("%s asks %s: want %s; got %s", role, body, want, got)
+		}
+	}
+	f1(`{"n":99,"max_tokens":60}`, `{"n":16,"max_tokens":50}`, "")
+	f1(`{"n":99,"max_tokens":60}`, "denied", "strict")
+	f1(`{"n":99,"max_tokens":50}`, `{"n":16,"max_tokens":50}`, "strict")
+	f1(`{"n":99,"max_tokens":60}`, `{"n":99,"max_tokens":50}`, "loose")
+}
+
 func TestUnknownFields(t *testing.T) {
 	f := build(t, Config{CacheSalt: noSalt, Default: Rules{Unknown: &Unknown{Then: true}}})
 	f1 := func(engineName, target, body, field string) {
@@ -184,8 +205,8 @@ func TestUnknownFields(t *testing.T) {
 func TestShadowChangesNothing(t *testing.T) {
 	shadow := filters.Rollout{Mode: filters.Shadow}
 	f := build(t, Config{CacheSalt: noSalt, Default: Rules{
-		MaxTokens: &Number{Rollout: shadow, Max: 10, Then: Clamp}, N: &Number{Rollout: shadow, Max: 1},
-		BestOf: &Number{Rollout: shadow, Max: 1, Then: Clamp}, StreamOptions: &Switch{Rollout: shadow, Then: Removed},
+		MaxTokens: &Number{Rollout: shadow, Max: num(10, 0).Max, Then: Clamp}, N: &Number{Rollout: shadow, Max: num(1, 0).Max},
+		BestOf: &Number{Rollout: shadow, Max: num(1, 0).Max, Then: Clamp}, StreamOptions: &Switch{Rollout: shadow, Then: Removed},
 	}})
 	body := `{"max_tokens":50,"n":4,"best_of":4,"stream_options":{}}`
 	v, got, x := ask(t, f, "vllm", chat, body, nil)
@@ -214,8 +235,8 @@ func TestClampIsTold(t *testing.T) {
 
 func TestProblemsAreAllTold(t *testing.T) {
 	_, err := New(Config{
-		Default:   Rules{N: num(-1, Deny), MaxTokens: num(0, Clamp)},
-		Roles:     map[string]Rules{"user": {Stop: &Count{Max: -5}}},
+		Default:   Rules{N: num(-1, Deny), MaxTokens: num(0, Clamp), MinTokens: &Number{Then: Clamp}},
+		Roles:     map[string]Rules{"user": {Stop: cnt(-5)}},
 		Priority:  map[string]int64{"gold": 1 << 40},
 		CacheSalt: CacheSalt{Secret: "short"},
 	}, nil, filterstest.Env(t, nil, nil))
@@ -223,7 +244,7 @@ func TestProblemsAreAllTold(t *testing.T) {
 	for _, p := range setting.Problems(err) {
 		got = append(got, p.Path)
 	}
-	want := "default.max_tokens.max default.n.max roles.user.stop.max cache_salt.secret priority.gold"
+	want := "default.max_tokens.max default.min_tokens.max default.n.max roles.user.stop.max cache_salt.secret priority.gold"
 	if strings.Join(got, " ") != want {
 		t.Errorf("want problems at %s; got %v", want, got)
 	}

@@ -93,63 +93,88 @@ func newRule(id engine.ParamID, r rule) rule {
 
 // under are r's bounds with those of c in their place.
 func (r *rules) under(c Rules, path string, errs *[]error) rules {
-	out := *r
-	number := func(id engine.ParamID, n *Number) {
-		if n != nil {
-			notNegative(path, id, n.Max, errs)
-			out.of[id] = newRule(id, rule{Rollout: n.Rollout, measure: value, max: n.Max, clamp: n.Then == Clamp})
-		}
-	}
-	elements := func(id engine.ParamID, n *Count) {
-		if n != nil {
-			notNegative(path, id, n.Max, errs)
-			out.of[id] = newRule(id, rule{Rollout: n.Rollout, measure: count, max: n.Max})
-		}
-	}
-	bytes := func(id engine.ParamID, n *Size) {
-		if n != nil {
-			out.of[id] = newRule(id, rule{Rollout: n.Rollout, measure: size, max: int64(n.Max)})
-		}
-	}
-	fate := func(id engine.ParamID, s *Switch) {
-		if s != nil {
-			out.of[id] = newRule(id, rule{Rollout: s.Rollout, measure: [...]measure{refused, free, removed}[s.Then]})
-		}
-	}
-	number(engine.ParamMaxTokens, c.MaxTokens)
-	number(engine.ParamMinTokens, c.MinTokens)
-	number(engine.ParamN, c.N)
-	number(engine.ParamBestOf, c.BestOf)
-	number(engine.ParamLogprobs, c.Logprobs)
-	number(engine.ParamPromptLogprobs, c.PromptLogprobs)
-	number(engine.ParamContext, c.Context)
-	elements(engine.ParamStop, c.Stop)
-	elements(engine.ParamBadWords, c.BadWords)
-	elements(engine.ParamLogitBias, c.LogitBias)
-	elements(engine.ParamMessages, c.Messages)
-	elements(engine.ParamTools, c.Tools)
-	elements(engine.ParamBatch, c.Batch)
-	bytes(engine.ParamGrammar, c.Grammar)
-	bytes(engine.ParamRegex, c.Regex)
-	bytes(engine.ParamSchema, c.Schema)
-	fate(engine.ParamChatTemplate, c.ChatTemplate)
-	fate(engine.ParamInternal, c.Internal)
-	fate(engine.ParamStreamOptions, c.StreamOptions)
-	fate(engine.ParamKeepAlive, c.KeepAlive)
+	m := &compiler{base: r, out: *r, path: path, errs: errs}
+	m.number(engine.ParamMaxTokens, c.MaxTokens)
+	m.number(engine.ParamMinTokens, c.MinTokens)
+	m.number(engine.ParamN, c.N)
+	m.number(engine.ParamBestOf, c.BestOf)
+	m.number(engine.ParamLogprobs, c.Logprobs)
+	m.number(engine.ParamPromptLogprobs, c.PromptLogprobs)
+	m.number(engine.ParamContext, c.Context)
+	m.elements(engine.ParamStop, c.Stop)
+	m.elements(engine.ParamBadWords, c.BadWords)
+	m.elements(engine.ParamLogitBias, c.LogitBias)
+	m.elements(engine.ParamMessages, c.Messages)
+	m.elements(engine.ParamTools, c.Tools)
+	m.elements(engine.ParamBatch, c.Batch)
+	m.bytes(engine.ParamGrammar, c.Grammar)
+	m.bytes(engine.ParamRegex, c.Regex)
+	m.bytes(engine.ParamSchema, c.Schema)
+	m.fate(engine.ParamChatTemplate, c.ChatTemplate)
+	m.fate(engine.ParamInternal, c.Internal)
+	m.fate(engine.ParamStreamOptions, c.StreamOptions)
+	m.fate(engine.ParamKeepAlive, c.KeepAlive)
 	if c.LoRA != nil {
-		out.of[engine.ParamLoRA] = newRule(engine.ParamLoRA, rule{Rollout: c.LoRA.Rollout, measure: listed, allow: c.LoRA.Allow})
+		m.out.of[engine.ParamLoRA] = newRule(engine.ParamLoRA, rule{Rollout: c.LoRA.Rollout, measure: listed, allow: c.LoRA.Allow})
 	}
 	if u := c.Unknown; u != nil {
-		out.unknown = rule{Rollout: u.Rollout}
+		m.out.unknown = rule{Rollout: u.Rollout}
 		if u.Then {
-			out.unknown.measure = refused
-			out.unknown.denial = filters.ParameterNotAllowed.With("The request has a field that is not allowed with these credentials.")
+			m.out.unknown.measure = refused
+			m.out.unknown.denial = filters.ParameterNotAllowed.With("The request has a field that is not allowed with these credentials.")
 		}
 	}
-	return out
+	return m.out
 }
 
-func notNegative(path string, id engine.ParamID, max int64, errs *[]error) {
+// compiler turns one role's section into rules.
+type compiler struct {
+	base *rules
+	out  rules
+	path string
+	errs *[]error
+}
+
+func (m *compiler) number(id engine.ParamID, n *Number) {
+	if n != nil {
+		m.bound(id, n.Max, rule{Rollout: n.Rollout, measure: value, clamp: n.Then == Clamp})
+	}
+}
+
+func (m *compiler) elements(id engine.ParamID, n *Count) {
+	if n != nil {
+		m.bound(id, n.Max, rule{Rollout: n.Rollout, measure: count})
+	}
+}
+
+func (m *compiler) bytes(id engine.ParamID, n *Size) {
+	if n != nil {
+		m.bound(id, (*int64)(n.Max), rule{Rollout: n.Rollout, measure: size})
+	}
+}
+
+func (m *compiler) fate(id engine.ParamID, s *Switch) {
+	if s != nil {
+		m.out.of[id] = newRule(id, rule{Rollout: s.Rollout, measure: [...]measure{refused, free, removed}[s.Then]})
+	}
+}
+
+// bound sets the rule r for id with the bound max, or without one the bound that is there already.
+func (m *compiler) bound(id engine.ParamID, max *int64, r rule) {
+	base := &m.base.of[id]
+	if max == nil && base.measure == free {
+		*m.errs = append(*m.errs, &setting.Problem{Path: m.path + "." + names[id] + ".max", Want: "a whole number", Got: "nothing"})
+		return
+	}
+	if r.max = base.max; max != nil {
+		r.max = *max
+	}
+	checkBound(m.path, id, r.max, m.errs)
+	m.out.of[id] = newRule(id, r)
+}
+
+// checkBound says what is wrong with a bound.
+func checkBound(path string, id engine.ParamID, max int64, errs *[]error) {
 	if max < 0 {
 		*errs = append(*errs, setting.Wrong(path+"."+names[id]+".max", "a whole number from 0", max))
 	}
