@@ -198,8 +198,12 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// elements counts what a parameter has; a prompt as a list of token ids is one prompt.
+// elements counts what a parameter has; a prompt as a list of token ids is one prompt, and one set of sampling parameters
+// is one.
 func elements(d *engine.Document, p engine.Param) int64 {
+	if p.ID == engine.ParamBatch && p.Type == '{' {
+		return 1
+	}
 	if p.ID == engine.ParamBatch && p.Type == '[' {
 		raw := trim(d.Raw(p)[1:])
 		if len(raw) > 0 && (raw[0] >= '0' && raw[0] <= '9') {

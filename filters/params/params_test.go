@@ -121,6 +121,7 @@ func TestBounds(t *testing.T) {
 	deny("triton", "/v2/models/m/generate", `{"text_input":"x","sampling_parameters":"{\"n\":99}"}`, "internal", "sampling_parameters")
 	deny("vllm", "/v1/embeddings", `{"input":[`+strings.Repeat(`"a",`, 2048)+`"a"]}`, "batch", "input")
 	deny("sglang", "/generate", `{"text":["x","y"],"sampling_params":[{"max_new_tokens":5},{}]}`, "max_tokens", "sampling_params")
+	deny("sglang", "/generate", `{"text":"x","sampling_params":[`+strings.Repeat(`{"max_new_tokens":5},`, 2048)+`{}]}`, "batch", "sampling_params")
 	deny("sglang", "/generate", `{"text":"x","sampling_params":{"n":2}}`, "n", "sampling_params.n")
 	deny("vllm", chat, `{"messages":[{"role":"user","tools":[`+strings.Repeat(`{},`, 600)+`{}]}]}`, "tools", "messages[0].tools")
 }
@@ -218,6 +219,13 @@ func TestShadowChangesNothing(t *testing.T) {
 	x.Shadowed = true // as the chain says of a section in shadow
 	if v := whole.Body(x); !v.Passed() || len(x.Edits) != 0 {
 		t.Errorf("a section in shadow edits: %v", x.Edits)
+	}
+}
+
+func TestOneSetOfSamplingParametersIsNoBatch(t *testing.T) {
+	f := build(t, Config{CacheSalt: noSalt, Default: Rules{Batch: cnt(1)}})
+	if v, _, _ := ask(t, f, "sglang", "/generate", `{"text":"x","sampling_params":{"temperature":1,"top_p":1,"seed":3}}`, nil); !v.Passed() {
+		t.Errorf("refused at %s", v.Field)
 	}
 }
 

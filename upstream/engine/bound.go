@@ -20,13 +20,13 @@ func (d *Document) LimitTokens(r *Route, edits []Edit, n int64) ([]Edit, bool) {
 	if name == "" {
 		return edits, false
 	}
-	found := 0
+	found, before := 0, edits
 	for _, p := range d.Params {
 		if p.ID != ParamMaxTokens {
 			continue
 		}
 		found++
-		if got, ok := edited(edits, d.SetParam(p, nil), d.Raw(p)); !ok || got < 0 || got > n {
+		if got, ok := edited(before, d.SetParam(p, nil), d.Raw(p)); !ok || got < 0 || got > n {
 			edits = append(edits, d.SetParam(p, strconv.AppendInt(nil, n, 10)))
 		}
 	}

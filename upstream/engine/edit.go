@@ -177,11 +177,11 @@ func (d *Document) IsField(p Param, name string) bool {
 
 // RemoveParam returns the edit that takes p out, and whether that can be done: p is a top-level member.
 func (d *Document) RemoveParam(p Param) (Edit, bool) {
-	for _, f := range d.Fields {
-		if f.ValOff == p.Off {
-			from := f.KeyOff - 1
-			return Edit{Off: from, Len: f.ValOff + f.ValLen - from, kind: removal}, true
-		}
+	i, ok := slices.BinarySearchFunc(d.Fields, p.Off, func(f Field, off uint32) int { return cmp.Compare(f.ValOff, off) })
+	if !ok {
+		return Edit{}, false
 	}
-	return Edit{}, false
+	f := &d.Fields[i]
+	from := f.KeyOff - 1
+	return Edit{Off: from, Len: f.ValOff + f.ValLen - from, kind: removal}, true
 }

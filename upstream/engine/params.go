@@ -25,7 +25,7 @@ const (
 	ParamStreamOptions                     // stream_options
 	ParamContext                           // options.num_ctx
 	ParamKeepAlive                         // keep_alive
-	ParamBatch                             // a prompt, input or texts sent as a list: how many
+	ParamBatch                             // a prompt, input, texts or their settings sent as a list: how many
 	ParamChatTemplate                      // chat_template, template, raw
 	ParamInternal                          // what only the engine's own parts send each other: kv_transfer_params, bootstrap_host
 	ParamCount                             // how many there are, zero included

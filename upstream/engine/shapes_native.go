@@ -84,7 +84,7 @@ func sglangFields() map[string]*spec {
 		"text":           text().each(text()).as(ParamBatch), "prompt": text().each(text()).as(ParamBatch),
 		"input_ids": ids(), "token_ids": ids(), "input_embeds": unknown,
 		"image_data": mediaSpec(), "video_data": mediaSpec(), "audio_data": mediaSpec(),
-		"sampling_params": sglangSampling().each(sglangSampling()),
+		"sampling_params": sglangSampling().each(sglangSampling()).as(ParamBatch),
 		"lora_path":       kind(File).each(kind(File)).as(ParamLoRA), "lora_id": kind(File).each(kind(File)).as(ParamLoRA),
 		"priority": param(ParamPriority), "cache_salt": param(ParamCacheSalt), "extra_key": param(ParamCacheSalt),
 		"top_logprobs_num":       param(ParamLogprobs),
