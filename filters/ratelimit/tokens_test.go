@@ -112,7 +112,7 @@ func TestFiftyStreamsOnOneBudget(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if spent > 10_000+most || spent < 9_000 {
+	if spent > 10_000+most || spent < 9*720 {
 		t.Errorf("%d spent of a budget of 10000; the largest request was %d", spent, most)
 	}
 }
