@@ -28,7 +28,7 @@ func newQueuer(t *testing.T, limits ...Limit) *queuer {
 	for i := range limits {
 		limits[i] = defaults(limits[i])
 	}
-	f, err := New(Config{Limits: limits, Priority: map[string]int{"gold": 100, "free": 10}}, nil, q.env)
+	f, err := New(Config{Limits: limits, Priority: map[string]int{"gold": 100, "silver": 50, "free": 10}}, nil, q.env)
 	if err != nil {
 		t.Fatal(err)
 	}
