@@ -110,6 +110,8 @@ func commands() map[string]command {
 	return map[string]command{
 		// The program.
 		"blaze":    with("[!] blaze [flags]: serves, with policy.yaml if there is one; !: it must refuse to start", 0, (*story).blaze),
+		"demo":     with("demo: runs blaze demo", 0, (*story).demo),
+		"paste":    with("paste COMMENT: gives a shell the line that the demo shows under a comment", 1, (*story).paste),
 		"cli":      with("[!] cli command [args]: runs a command to its end; !: it must fail", 1, (*story).cli),
 		"reload":   with("[!] reload: reloads the policy; !: that must fail", 0, (*story).reload),
 		"admin":    with("admin METHOD PATH [status]: asks the admin port", 2, (*story).admin),
