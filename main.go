@@ -415,7 +415,7 @@ func replay(_ context.Context, p process, args []string) int {
 		return p.fails(exitUsage, err)
 	}
 	if f.NArg() == 0 || *path == "" {
-		return p.fails(exitUsage, errors.New("usage: blaze replay --policy NEW LOG..."))
+		return p.fails(exitUsage, errors.New("usage: blaze replay --policy NEW LOG [LOG]"))
 	}
 	var logs []io.Reader
 	for _, name := range f.Args() {

@@ -31,7 +31,7 @@ func (e expander) expand(text, file string) (out string, replaced bool, err erro
 			continue
 		}
 		end := strings.IndexByte(text[i:], '}')
-		kind, arg, _ := strings.Cut(text[i+2:], ":")
+		kind, _, _ := strings.Cut(text[i+2:], ":")
 		if kind != "env" && kind != "file" {
 			b.WriteString(text[:i+2])
 			text = text[i+2:]
@@ -40,7 +40,7 @@ func (e expander) expand(text, file string) (out string, replaced bool, err erro
 		if end < 0 {
 			return "", false, fmt.Errorf("${%s: without its closing brace", kind)
 		}
-		arg = text[i+len("${")+len(kind)+1 : i+end]
+		arg := text[i+len("${")+len(kind)+1 : i+end]
 		value, err := e.lookup(kind, arg, file)
 		if err != nil {
 			return "", false, err

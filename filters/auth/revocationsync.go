@@ -207,7 +207,7 @@ func (r *replicas) revoke(ctx context.Context, e Revocation) error {
 // errNoRedis: nobody has put the client where it belongs (filters.Env.Redis).
 var errNoRedis = errors.New("there is no Redis client")
 
-var errLocal = errors.New("Redis cannot be reached: revoked on this replica now, on the others when it is back")
+var errLocal = errors.New("cannot reach Redis: revoked on this replica now, on the others when it is back")
 
 // claim takes a key's one-time code of a period for this replica, or says that another has had it. It waits for Redis, and
 // is the only thing here that does on behalf of a request; codes are given once in a while.
@@ -236,7 +236,7 @@ func (r *replicas) lift(ctx context.Context, n named) (bool, error) {
 	defer cancel()
 	var gone *redis.IntCmd
 	if r.write(ctx, func(pipe redis.Pipeliner) { gone = pipe.HDel(ctx, r.entries(), field(n)) }) != nil {
-		return false, errors.New("Redis cannot be reached: not lifted")
+		return false, errors.New("cannot reach Redis: not lifted")
 	}
 	was := r.local.lift(n, r.now())
 	return was || gone.Val() > 0, nil

@@ -5,8 +5,7 @@ import "math/bits"
 // ruleSet is a set of rules by number.
 type ruleSet [4]uint64
 
-func (s *ruleSet) add(i int)      { s[i>>6] |= 1 << (i & 63) }
-func (s *ruleSet) has(i int) bool { return s[i>>6]&(1<<(i&63)) != 0 }
+func (s *ruleSet) add(i int) { s[i>>6] |= 1 << (i & 63) }
 func (s *ruleSet) or(o *ruleSet) {
 	for i := range s {
 		s[i] |= o[i]
