@@ -5,6 +5,7 @@ import (
 
 	"blaze/filters"
 	"blaze/filters/scan/detect"
+	"blaze/filters/scan/ssrf"
 	"blaze/upstream/engine"
 )
 
@@ -13,7 +14,7 @@ func (p *pass) body() filters.Verdict {
 	if p.x.HasDocument {
 		return p.document(&p.x.Document)
 	}
-	if v, bad := p.opaque(); bad {
+	if v, bad := p.form(); bad {
 		return v
 	}
 	return filters.Pass()
@@ -48,15 +49,25 @@ func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Ver
 		return p.name(raw, val.Kind, at)
 	case engine.Data:
 		return filters.Verdict{}, false
+	case engine.URL:
+		return p.url(raw, at)
 	}
 	return p.judge(raw, detect.Field, at)
 }
 
-// opaque judges a body that was not understood, strictly: a form by its fields, anything else whole.
-func (p *pass) opaque() (filters.Verdict, bool) {
-	kind, _, _ := bytes.Cut(p.x.Request.ContentType(), []byte{';'})
-	if bytes.EqualFold(bytes.TrimSpace(kind), []byte("application/x-www-form-urlencoded")) {
-		return p.pairs(p.x.Body, "form")
+// url judges what a model server would fetch: where it leads, then what it is made of. A picture in a data URI is not text.
+func (p *pass) url(raw []byte, at spot) (filters.Verdict, bool) {
+	if p.urls {
+		if why := ssrf.Judge(raw, p.f.cfg.SSRF.AllowHosts); why != "" {
+			v, bad := p.decide(hitSSRF, p.f.cfg.SSRF.Rule, why, at, excerpt(raw, 0, len(raw)))
+			if bad {
+				return v, true
+			}
+			p.urls = false
+		}
 	}
-	return p.judge(p.x.Body, detect.Field, spot{kind: "body"})
+	if len(raw) > 5 && bytes.EqualFold(raw[:5], []byte("data:")) {
+		return filters.Verdict{}, false
+	}
+	return p.judge(raw, detect.Locus, at)
 }

@@ -11,20 +11,36 @@ import (
 
 // Config is the policy's filters.scan section; its defaults hold when the section is absent.
 type Config struct {
-	SQLi      Rule `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
-	XSS       Rule `yaml:"xss" doc:"HTML and script injection there; action sanitize takes script and event-handler markup out of JSON strings"`
-	Traversal Rule `yaml:"traversal" doc:"path traversal and file inclusion there"`
-	Command   Rule `yaml:"command" doc:"shell commands and code there"`
-	Injection Rule `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
-	Control   Rule `yaml:"control" doc:"CR, LF and NUL there, where no line can end"`
-	Names     Rule `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
-	JSON      JSON `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
+	SQLi      Rule   `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
+	XSS       Rule   `yaml:"xss" doc:"HTML and script injection there; action sanitize takes script and event-handler markup out of JSON strings"`
+	Traversal Rule   `yaml:"traversal" doc:"path traversal and file inclusion there"`
+	Command   Rule   `yaml:"command" doc:"shell commands and code there"`
+	Injection Rule   `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
+	Control   Rule   `yaml:"control" doc:"CR, LF and NUL there, where no line can end"`
+	Names     Rule   `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
+	SSRF      SSRF   `yaml:"ssrf" doc:"URLs in the body that the model server would fetch: pictures, audio, files, tool servers"`
+	Upload    Upload `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
+	JSON      JSON   `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
 }
 
 // Rule is what every rule of the scan has.
 type Rule struct {
 	filters.Rollout `yaml:",inline"`
 	Action          Action `yaml:"action" doc:"block refuses the request; sanitize forwards it without the offending part, where that can be taken out" default:"block"`
+}
+
+// SSRF is the rule for URLs.
+type SSRF struct {
+	Rule       `yaml:",inline"`
+	AllowHosts []string `yaml:"allow_hosts" doc:"host names with *; when given, they alone may be fetched, and they are trusted whatever they look like" example:"[\"*.example-cdn.com\"]"`
+}
+
+// Upload is the rule for files.
+type Upload struct {
+	Rule     `yaml:",inline"`
+	MaxFile  setting.Bytes `yaml:"max_file" doc:"largest file; 413 beyond it" default:"25MiB"`
+	MaxFiles int           `yaml:"max_files" doc:"most files in one form" default:"8"`
+	Types    []string      `yaml:"types" doc:"media types with * that a file may be, by its content" default:"[\"image/*\", \"audio/*\", \"video/*\", \"text/*\", application/pdf, application/json, application/x-ndjson]" example:"[\"image/*\", \"audio/*\", application/pdf]"`
 }
 
 // JSON bounds JSON bodies.
@@ -83,8 +99,10 @@ func (c *Config) check() error {
 			problems = append(problems, setting.Wrong(detect.Class(class).String()+".action", "block: there is no safe way to take this out", r.Action.String()))
 		}
 	}
-	if c.Names.Action == Sanitize {
-		problems = append(problems, setting.Wrong("names.action", "block: a name cannot be made another", "sanitize"))
+	for path, r := range map[string]Rule{"names": c.Names, "ssrf": c.SSRF.Rule, "upload": c.Upload.Rule} {
+		if r.Action == Sanitize {
+			problems = append(problems, setting.Wrong(path+".action", "block: there is no safe way to make this another", "sanitize"))
+		}
 	}
 	for _, n := range []struct {
 		path     string
@@ -92,6 +110,7 @@ func (c *Config) check() error {
 	}{
 		{"json.max_depth", int64(c.JSON.MaxDepth), 1000}, {"json.max_keys", int64(c.JSON.MaxKeys), 1 << 20},
 		{"json.max_string", int64(c.JSON.MaxString), 1 << 30}, {"json.max_number", int64(c.JSON.MaxNumber), 4096},
+		{"upload.max_file", int64(c.Upload.MaxFile), 1 << 40}, {"upload.max_files", int64(c.Upload.MaxFiles), 256},
 	} {
 		if n.got < 0 || n.got > n.max {
 			problems = append(problems, setting.Wrong(n.path, fmt.Sprintf("a number from 1 to %d", n.max), n.got))

@@ -23,12 +23,9 @@ func (p *pass) name(b []byte, kind engine.Kind, at spot) (filters.Verdict, bool)
 	if len(b) <= most && inAlphabet(b, extra) {
 		return filters.Verdict{}, false
 	}
-	v := filters.Deny(filters.ThreatDetected, rule).At(at.String(), excerpt(b, 0, len(b)))
-	if v = p.f.cfg.Names.Decide(p.x, name, v); !v.Passed() {
-		return v, true
-	}
-	p.names = false
-	return filters.Verdict{}, false
+	v, bad := p.decide(hitNames, p.f.cfg.Names, rule, at, excerpt(b, 0, len(b)))
+	p.names = p.names && bad
+	return v, bad
 }
 
 // inAlphabet reports whether b is made of ASCII letters, digits and the bytes of extra.

@@ -25,6 +25,7 @@ type Filter struct {
 	log     telemetry.Logger
 	hits    [detect.Classes]*telemetry.Counter
 	limits  *telemetry.Counter
+	others  [others]*telemetry.Counter
 	clean   *clean
 }
 
@@ -46,6 +47,9 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 			f.want |= 1 << c
 		}
 	}
+	for o := other(0); o < others; o++ {
+		f.others[o] = env.Metrics.Counter("blaze_scan_hits_total", o.String())
+	}
 	f.limits = env.Metrics.Counter("blaze_scan_hits_total", "limit")
 	return f, nil
 }
@@ -65,11 +69,14 @@ type pass struct {
 	key   []byte      // the header's name, in its usual form
 	value []byte      // the value being judged, decoded
 	names bool        // the rule for names still counts
+	urls  bool        // and that for URLs
+	files bool        // and that for uploads
 }
 
 func (f *Filter) begin(x *filters.Exchange) *pass {
 	p := f.scratch.Get().(*pass)
-	p.f, p.x, p.want, p.names = f, x, f.want, f.cfg.Names.Mode != filters.Off
+	p.f, p.x, p.want = f, x, f.want
+	p.names, p.urls, p.files = f.cfg.Names.Mode != filters.Off, f.cfg.SSRF.Mode != filters.Off, f.cfg.Upload.Mode != filters.Off
 	return p
 }
 
@@ -83,7 +90,7 @@ func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
 
 // Body judges the body.
 func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
-	if len(x.Body) == 0 {
+	if len(x.Body) == 0 && x.Large == nil {
 		return filters.Pass()
 	}
 	p := f.begin(x)

@@ -106,3 +106,9 @@ func Invisible(r rune) bool {
 	}
 	return false
 }
+
+// Fold folds look-alikes in s to ASCII and drops what shows nothing; changed reports whether there was any.
+func Fold(s string) (folded string, changed bool) {
+	out, changed := appendDecoded(nil, []byte(s))
+	return string(out), changed
+}

@@ -1,0 +1,91 @@
+package scan
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"blaze/filters"
+	"blaze/filters/scan/detect"
+	"blaze/filters/scan/upload"
+	"blaze/upstream/engine"
+)
+
+// form judges a body that is no known JSON: a form field by field, anything else whole and strictly.
+func (p *pass) form() (filters.Verdict, bool) {
+	kind, _, _ := bytes.Cut(p.x.Request.ContentType(), []byte{';'})
+	kind = bytes.TrimSpace(kind)
+	switch {
+	case bytes.EqualFold(kind, []byte("application/x-www-form-urlencoded")):
+		return p.pairs(p.x.Body, "form")
+	case bytes.EqualFold(kind, []byte("multipart/form-data")):
+		return p.multipart()
+	case p.x.Large != nil: // the proxy keeps nothing else in a file
+		return filters.Deny(filters.UnsupportedMediaType, "upload-form").At("content-type", ""), true
+	}
+	return p.judge(p.x.Body, detect.Field, spot{kind: "body"})
+}
+
+// tooBig and manyFiles are what a client is told about a bound on uploads.
+var (
+	tooBig    = filters.RequestTooLarge.With("A file in the form is too large.")
+	manyFiles = filters.InvalidRequest.With("The form has too many files or parts, or a field that is too long.")
+	badForm   = filters.InvalidRequest.With("The form is malformed or ambiguous.")
+)
+
+// multipart reads the form as a stream. With the rule off its files are not looked at, its fields are.
+func (p *pass) multipart() (filters.Verdict, bool) {
+	var body io.Reader = bytes.NewReader(p.x.Body)
+	if l := p.x.Large; l != nil {
+		body = io.NewSectionReader(l, 0, l.Size())
+	}
+	u := &p.f.cfg.Upload
+	limits := upload.Limits{MaxFile: int64(u.MaxFile), MaxFiles: u.MaxFiles, Types: u.Types, Unchecked: !p.files}
+	var found filters.Verdict
+	err := upload.Read(body, string(p.x.Request.ContentType()), limits, func(key string, value []byte) bool {
+		v, bad := p.formField(key, value)
+		if bad {
+			found = v
+		}
+		return !bad
+	})
+	var r *upload.Refusal
+	switch {
+	case err == nil:
+		return filters.Verdict{}, false
+	case errors.Is(err, upload.ErrField):
+		return found, true
+	case !errors.As(err, &r):
+		return filters.Fail(err), true
+	case r.Form: // not understood is not scanned: no mode lets it pass
+		return filters.Deny(badForm, r.Rule).At(place(r.Field, nil), ""), true
+	}
+	d := filters.ThreatDetected
+	switch {
+	case r.Limit && r.Rule == "upload-size":
+		d = tooBig
+	case r.Limit:
+		d = manyFiles
+	}
+	v, bad := p.refuse(hitUpload, u.Rule, filters.Deny(d, r.Rule).At(place(r.Field, nil), excerpt([]byte(r.Seen), 0, len(r.Seen))))
+	if bad {
+		return v, true
+	}
+	p.files = false // in shadow: what is behind the refused file is still to be judged
+	return p.multipart()
+}
+
+// formField judges one value. The prompt of a transcription or a picture is prompt, by its place in a known form.
+func (p *pass) formField(key string, value []byte) (filters.Verdict, bool) {
+	at := spot{kind: "form", name: []byte(key)}
+	if v, bad := p.judge([]byte(key), detect.Query, at); bad {
+		return v, true
+	}
+	if r := p.x.Endpoint; r != nil && key == "prompt" && (r.Shape == engine.Transcription || r.Shape == engine.Images) {
+		return filters.Verdict{}, false
+	}
+	if v, bad := p.judge(value, detect.Field, at); bad || key != "model" {
+		return v, bad
+	}
+	return p.name(value, engine.Model, at)
+}

@@ -1,0 +1,183 @@
+// Package ssrf says whether a URL that a model server is asked to fetch leads outside. It reads the URL the way fetchers
+// do, in every spelling of an address, and resolves no name: what a public name resolves to can only be stopped where the
+// connection is made.
+package ssrf
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+
+	"blaze/filters/scan/detect"
+	"blaze/telemetry/setting"
+)
+
+// The reasons, fit for a label.
+const (
+	Scheme    = "ssrf-scheme"   // not http, https, or a data URI of a medium
+	Form      = "ssrf-form"     // two parsers could read it differently
+	Userinfo  = "ssrf-userinfo" // something before an @
+	Address   = "ssrf-address"  // private, loopback, link-local, metadata or otherwise not public
+	Name      = "ssrf-name"     // a name of the inside, or one that anybody points inside
+	Redirect  = "ssrf-redirect" // an address of the inside, handed to a host that might lead there
+	NotOnList = "ssrf-host"     // not among the allowed hosts
+)
+
+// Judge returns why url may not be fetched, or "". allow are host patterns; when there are any, they alone are allowed,
+// and they are trusted whatever they look like.
+func Judge(url []byte, allow []string) string {
+	if len(url) == 0 {
+		return ""
+	}
+	scheme, rest, ok := bytes.Cut(url, []byte{':'})
+	switch {
+	case !ok || len(scheme) > 16:
+		if len(url) >= 64 && isBase64(url) {
+			return "" // a picture, without its data:
+		}
+		return Scheme
+	case bytes.EqualFold(scheme, []byte("data")):
+		return data(rest)
+	case !bytes.EqualFold(scheme, []byte("http")) && !bytes.EqualFold(scheme, []byte("https")):
+		return Scheme
+	case !bytes.HasPrefix(rest, []byte("//")):
+		return Form
+	}
+	rest = rest[2:]
+	end := bytes.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, tail := rest[:end], rest[end:]
+	for _, c := range url {
+		if c <= ' ' || c == 0x7f || c == '\\' {
+			return Form
+		}
+	}
+	if bytes.IndexByte(authority, '@') >= 0 {
+		return Userinfo
+	}
+	host, ok := hostOf(authority)
+	if !ok {
+		return Form
+	}
+	if len(allow) > 0 {
+		if setting.MatchAny(allow, host) {
+			return ""
+		}
+		return NotOnList
+	}
+	if why := judgeHost(host); why != "" {
+		return why
+	}
+	return redirect(tail)
+}
+
+// hostOf returns the host in lower case without port and trailing dot; ok is false for what no host looks like.
+func hostOf(authority []byte) (host string, ok bool) {
+	b := authority
+	if i := bytes.LastIndexByte(b, ':'); i >= 0 && bytes.IndexByte(b[i:], ']') < 0 {
+		for _, c := range b[i+1:] {
+			if c < '0' || c > '9' {
+				return "", false
+			}
+		}
+		b = b[:i]
+	}
+	if len(b) == 0 || len(b) > 253 {
+		return "", false
+	}
+	host = strings.ToLower(string(b))
+	if host[0] == '[' {
+		return host, host[len(host)-1] == ']'
+	}
+	host = strings.TrimRight(host, ".")
+	for _, c := range host {
+		if c >= 0x80 {
+			continue
+		}
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
+			return "", false
+		}
+	}
+	return host, host != "" && !strings.Contains(host, "..")
+}
+
+func judgeHost(host string) string {
+	if host[0] == '[' {
+		addr, err := netip.ParseAddr(host[1 : len(host)-1])
+		if err != nil || addr.Zone() != "" || !public(addr) {
+			return Address
+		}
+		return ""
+	}
+	for _, c := range host {
+		if c >= 0x80 { // a name in another script is a name; one that folds to ASCII is a disguise
+			if _, changed := detect.Fold(host); changed {
+				return Form
+			}
+			break
+		}
+	}
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if numeric(last) {
+		addr, ok := inetAton(host)
+		if !ok || !public(addr) {
+			return Address
+		}
+		return ""
+	}
+	if last == host || setting.MatchAny(inside, host) {
+		return Name
+	}
+	return ""
+}
+
+// inside are names that never lead outside, and public names that anybody points inside.
+var inside = []string{
+	"*.local", "*.localhost", "*.localdomain", "*.internal", "*.intranet", "*.lan", "*.corp", "*.home", "*.private", "*.arpa", "*.svc", "*.cluster", "*.docker",
+	"*nip.io", "*sslip.io", "*xip.io", "*localtest.me", "*lvh.me", "*vcap.me", "*lacolhost.com", "*r3dir.me", "*1u.ms", "*rbndr.us", "*traefik.me",
+	"*127-0-0-1.org.uk", "*yoogle.com", "*fuf.me", "*local.sisteminha.com", "*backname.io", "*readme.localtest.me", "*ngrok.localhost", "*burpcollaborator.net", "*interact.sh", "*oast.fun", "*oastify.com",
+}
+
+// redirect looks for an address of the inside in the rest of a URL.
+func redirect(tail []byte) string {
+	if len(tail) > 4096 {
+		tail = tail[:4096]
+	}
+	s := strings.ToLower(string(tail))
+	for _, in := range [...]string{"169.254.169.254", "://127.", "://localhost", "://10.", "://192.168.", "://[", "%3a%2f%2f127.", "%3a%2f%2flocalhost", "metadata.google.internal"} {
+		if strings.Contains(s, in) {
+			return Redirect
+		}
+	}
+	return ""
+}
+
+// data judges a data URI by the type it names: media alone are fetched.
+func data(rest []byte) string {
+	head, _, ok := bytes.Cut(rest, []byte{','})
+	if !ok || len(head) > 256 {
+		return Scheme
+	}
+	kind := strings.ToLower(string(head))
+	kind, _, _ = strings.Cut(kind, ";")
+	if kind == "image/svg+xml" { // a document with script
+		return Scheme
+	}
+	for _, p := range [...]string{"image/", "audio/", "video/", "application/pdf", "application/octet-stream", "text/plain"} {
+		if strings.HasPrefix(kind, p) {
+			return ""
+		}
+	}
+	return Scheme
+}
+
+func isBase64(b []byte) bool {
+	for _, c := range b {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return true
+}
