@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"blaze/filters/auth"
+	"blaze/filters/ratelimit"
 	"blaze/policy"
 	"blaze/proxy"
 	"blaze/telemetry"
@@ -213,6 +214,7 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 	if err != nil {
 		return fmt.Errorf("--proxy-protocol: %w", err)
 	}
+	ratelimit.LogRedis(tel.Log)
 	o.Tel, o.Gate = tel, proxy.Gate()
 	store, err := policy.Open(o)
 	if err != nil {
