@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
 	"blaze/filters/auth"
@@ -35,6 +36,8 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The Redis client's logger is the process's. What it says, health and metrics say better.
+	ratelimit.LogRedis(zerolog.Nop())
 	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -214,7 +217,6 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 	if err != nil {
 		return fmt.Errorf("--proxy-protocol: %w", err)
 	}
-	ratelimit.LogRedis(tel.Log)
 	o.Tel, o.Gate = tel, proxy.Gate()
 	store, err := policy.Open(o)
 	if err != nil {
