@@ -103,7 +103,7 @@ func Describe(v any) string {
 		switch {
 		case v.Source != "":
 			return strconv.Quote(v.Source) + " (its value is not shown)"
-		case v.Kind == Null:
+		case v.Kind == Null, v.Kind != String && v.Text == "": // a tag of nothing
 			return "nothing"
 		case v.Kind == String:
 			return strconv.Quote(clip(v.Text))
