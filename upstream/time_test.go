@@ -116,13 +116,13 @@ func TestSlowStreamLives(t *testing.T) {
 		b.request(bufio.NewReader(c))
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
 		for range 12 {
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond)
 			_, _ = io.WriteString(c, "1\r\nx\r\n")
 		}
 		_, _ = io.WriteString(c, "0\r\n\r\n")
 	})
 	cfg := config(b.url())
-	cfg.Timeout.Stall, cfg.Timeout.FirstByte = 500*time.Millisecond, 500*time.Millisecond
+	cfg.Timeout.Stall, cfg.Timeout.FirstByte = 2*time.Second, 2*time.Second // shorter than the stream, longer than a busy machine's pauses
 	if res := ask(makePool(t, cfg), post("{}")); res.err != nil || len(res.body) != 12 {
 		t.Errorf("got %+v", res)
 	}
