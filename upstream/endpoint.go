@@ -153,11 +153,15 @@ func (e *endpoint) dialTo(ctx context.Context) (*conn, error) {
 	}
 	c := &conn{Conn: raw, raw: raw, ep: e}
 	if e.tlsConfig != nil {
+		// The handshake itself looks only at Done; the time it may take is the connection's.
+		until, _ := ctx.Deadline()
+		_ = raw.SetDeadline(until)
 		t := tls.Client(raw, e.tlsConfig)
 		if err := t.HandshakeContext(ctx); err != nil {
 			_ = raw.Close()
 			return nil, err
 		}
+		_ = raw.SetDeadline(time.Time{})
 		c.Conn = t
 	}
 	c.rbuf = make([]byte, readBuffer)

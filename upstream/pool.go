@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,6 +95,9 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		}
 		seen[a.url] = true
 		p.targets = append(p.targets, newTarget(p, a, max(t.Weight, 1), secure, cfg.Breaker, prev, env))
+	}
+	if cfg.TLS != nil && !slices.ContainsFunc(p.targets, func(t *target) bool { return t.tls }) {
+		wrong("tls", "an https target that it is for", "none")
 	}
 	p.affine = cfg.Balance == Prefix
 	p.picker = newPicker(cfg.Balance, p.targets)

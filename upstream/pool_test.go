@@ -38,7 +38,7 @@ func TestProblems(t *testing.T) {
 	f(func(c *Config) { c.Targets = append(c.Targets, c.Targets[0]) }, `model.targets[1].url: want each target once (weight says how much it gets); got "http://127.0.0.1:1"`)
 	f(func(c *Config) { c.Targets[0].Weight = 1001 }, `model.targets[0].weight: want a weight from 1 to 1000; got 1001`)
 	f(func(c *Config) { c.Timeout.Stall, c.Breaker.Probes = -1, 0 }, `model.breaker.probes: want a number from 1 to 100; got 0`, `model.timeout.stall: want a duration over 0s; got -1ns`)
-	f(func(c *Config) { c.TLS = &TLS{CA: "bad.pem", Cert: "bad.pem"} }, `model.tls.ca: want a PEM file with at least one certificate; got "bad.pem"`, `model.tls.key: want the key of the certificate in cert; got "none"`)
+	f(func(c *Config) { c.Targets[0].URL, c.TLS = "https://h", &TLS{CA: "bad.pem", Cert: "bad.pem"} }, `model.tls.ca: want a PEM file with at least one certificate; got "bad.pem"`, `model.tls.key: want the key of the certificate in cert; got "none"`)
 }
 
 func TestRoundRobinFollowsWeights(t *testing.T) {
