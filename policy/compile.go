@@ -147,12 +147,12 @@ func (c *compiler) telemetry(s *Snapshot) {
 	if !c.clean("telemetry") {
 		return
 	}
-	s.Telemetry.Resolve(func(path string) string {
+	resolve := func(path string) string {
 		full, err := c.resolve(path, c.env.Dir)
 		c.note("telemetry", err)
 		return full
-	})
-	c.note("telemetry", s.Telemetry.Validate())
+	}
+	c.note("telemetry", s.Telemetry.Prepare(resolve, c.env.read))
 }
 
 // pools compiles the upstreams; a policy that names none gets the process's own, as model.

@@ -73,7 +73,7 @@ func cases(t *testing.T, dir string, least int) []string {
 // TestBad: each broken policy is refused with exactly the text beside it, every problem at its place.
 func TestBad(t *testing.T) {
 	t.Chdir("../testdata/policy/bad")
-	for _, path := range cases(t, ".", 40) {
+	for _, path := range cases(t, ".", 120) {
 		t.Run(path, func(t *testing.T) {
 			_, err := policy.Open(options(path))
 			if err == nil {
@@ -104,7 +104,7 @@ func golden(t *testing.T, name, got string) {
 // TestGood: each of these policies is taken, its tests pass, and nothing in it is only warned of.
 func TestGood(t *testing.T) {
 	t.Chdir("../testdata/policy/good")
-	for _, path := range cases(t, ".", 12) {
+	for _, path := range cases(t, ".", 30) {
 		t.Run(path, func(t *testing.T) {
 			s, err := policy.Open(options(path))
 			if err != nil {

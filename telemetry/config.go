@@ -51,11 +51,12 @@ type Audit struct {
 }
 
 // Prepare makes the section ready for Configure when a policy is compiled: file names resolved against the policy that
-// holds them, templates read (read resolves its argument itself, as filters.Env.ReadFile does), everything checked.
+// holds them, templates read, everything checked.
 // Problems are joined *setting.Problem, relative to telemetry.
 func (c *Config) Prepare(path func(string) string, read func(string) ([]byte, error)) error {
 	c.Resolve(path)
-	return errors.Join(c.loadExports(read), c.Validate())
+	own := func(name string) ([]byte, error) { return read(path(name)) }
+	return errors.Join(c.loadExports(own), c.Validate())
 }
 
 // Resolve makes the section's file names what they are relative to: the policy file that holds it. Call it once, when

@@ -79,7 +79,7 @@ func TestExports(t *testing.T) {
 		"bad.tmpl": `{{.Nope`, "endless.tmpl": `{{define "a"}}{{printf "%1000000d" 1}}{{template "a"}}{{end}}{{template "a"}}`,
 	}
 	read := func(name string) ([]byte, error) {
-		if text, ok := files[name]; ok {
+		if text, ok := files[strings.TrimPrefix(name, "/etc/")]; ok && strings.HasPrefix(name, "/etc/") {
 			return []byte(text), nil
 		}
 		return nil, errors.New("no such file")
