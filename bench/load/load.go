@@ -211,9 +211,9 @@ func Floor(upstream string) *fasthttp.Server {
 	}}
 }
 
-// asksStream looks at a body's first bytes, where Chat says it; a proxy may have put stream_options before.
+// asksStream looks at a body's first bytes, where Chat says it; a proxy may have put fields of its own before.
 func asksStream(start []byte) bool {
 	return bytes.Contains(start[:min(len(start), startBytes)], []byte(`"stream":true`))
 }
 
-const startBytes = 100
+const startBytes = 512
