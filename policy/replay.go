@@ -230,8 +230,7 @@ func (p *replayer) head(x *filters.Exchange, gate Gate) filters.Verdict {
 	if v := gate.head(x, p.snap); !v.Passed() {
 		return v
 	}
-	p.snap.Route(x)
-	return p.chain.Head(x)
+	return p.snap.Head(x, p.chain)
 }
 
 // call makes the call of a record.
