@@ -44,16 +44,8 @@ func (e *exchange) head() bool {
 		return e.refuse(filters.Fail(err))
 	}
 	e.PeerCert = e.peerCert()
-	e.snapshot.Route(&e.Exchange)
-	if v := e.snapshot.Chain.Head(&e.Exchange); !v.Passed() {
+	if v := e.snapshot.Head(&e.Exchange, e.snapshot.Chain); !v.Passed() {
 		return e.denied(v)
-	}
-	// Without authz nobody has asked whether the engine has such a route.
-	if e.Endpoint == nil {
-		if e.Allow != "" {
-			return e.refuse(filters.Deny(filters.MethodNotAllowed, "engine"))
-		}
-		return e.refuse(filters.Deny(filters.UnknownRoute, "engine"))
 	}
 	return true
 }

@@ -76,11 +76,7 @@ func (s *Server) resume(ctx *fasthttp.RequestCtx) *exchange {
 
 // judgeBody routes again now that the model is known, and asks every filter that looks at the body.
 func (e *exchange) judgeBody() bool {
-	e.snapshot.Route(&e.Exchange)
-	if e.Endpoint == nil {
-		return e.refuse(filters.Deny(filters.UnknownRoute, "engine"))
-	}
-	if v := e.snapshot.Chain.Body(&e.Exchange); !v.Passed() {
+	if v := e.snapshot.Body(&e.Exchange, e.snapshot.Chain); !v.Passed() {
 		return e.denied(v)
 	}
 	if e.Lease == nil && !circuit.Force(&e.Exchange) {

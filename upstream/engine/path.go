@@ -228,3 +228,13 @@ func unhex(c byte) byte {
 	}
 	return c | 0x20 - 'a' + 10
 }
+
+// EncodedSlash reports whether a segment holds an encoded slash.
+func (p *Path) EncodedSlash() bool {
+	for _, s := range p.segments[:p.n] {
+		if s.slash {
+			return true
+		}
+	}
+	return false
+}
