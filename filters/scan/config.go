@@ -12,7 +12,7 @@ import (
 // Config is the policy's filters.scan section; its defaults hold when the section is absent.
 type Config struct {
 	SQLi      Rule   `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
-	XSS       Rule   `yaml:"xss" doc:"HTML and script injection there; action sanitize takes script and event-handler markup out of JSON strings"`
+	XSS       Rule   `yaml:"xss" doc:"HTML and script injection there"`
 	Traversal Rule   `yaml:"traversal" doc:"path traversal and file inclusion there"`
 	Command   Rule   `yaml:"command" doc:"shell commands and code there"`
 	Injection Rule   `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
@@ -26,7 +26,7 @@ type Config struct {
 // Rule is what every rule of the scan has.
 type Rule struct {
 	filters.Rollout `yaml:",inline"`
-	Action          Action `yaml:"action" doc:"block refuses the request; sanitize forwards it without the offending part, where that can be taken out" default:"block"`
+	Action          Action `yaml:"action" doc:"block refuses the request; sanitize would forward it without the offending part, which none of the scan's rules can do yet" default:"block"`
 }
 
 // SSRF is the rule for URLs.
@@ -95,7 +95,7 @@ func (c *Config) structural() [detect.Classes]Rule {
 func (c *Config) check() error {
 	var problems []error
 	for class, r := range c.structural() {
-		if r.Action == Sanitize && detect.Class(class) != detect.XSS {
+		if r.Action == Sanitize {
 			problems = append(problems, setting.Wrong(detect.Class(class).String()+".action", "block: there is no safe way to take this out", r.Action.String()))
 		}
 	}
