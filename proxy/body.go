@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"blaze/filters"
@@ -118,7 +119,7 @@ func badJSON(x *filters.Exchange, err error) filters.Verdict {
 	if syntax.Limit {
 		d = filters.InvalidRequest
 	}
-	return filters.Deny(d.With(d.Message+" "+syntax.What+"."), "json").At(x.Document.PathAt(uint32(syntax.Off)), syntax.What)
+	return filters.Deny(d.With(strings.TrimSuffix(d.Message, ".")+": "+syntax.What+"."), "json").At(x.Document.PathAt(uint32(syntax.Off)), syntax.What)
 }
 
 type bodyKind uint8
