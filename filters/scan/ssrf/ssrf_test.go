@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,8 @@ func TestJudge(t *testing.T) {
 	for _, u := range []string{"file:///etc/passwd", "gopher://x/", "data:text/html,x", "data:image/svg+xml,x", "ftp://example.com/", "javascript:1", "/etc/passwd"} {
 		f(u, Scheme)
 	}
+	f("/9j/"+strings.Repeat("4AAQ", 20), "")
+	f("/var/lib/models/"+strings.Repeat("abcdef/", 8)+"key", Scheme)
 	f("https://r.example.com/?to=http://127.0.0.1/", Redirect)
 	f("https://img.example-cdn.com/x", "", "*.example-cdn.com")
 	f("https://other.example/x", NotOnList, "*.example-cdn.com")
