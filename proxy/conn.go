@@ -27,6 +27,18 @@ type conn struct {
 	writeBy int64
 	timeout time.Duration
 	closed  sync.Once
+	lines   headLines
+}
+
+// Read reads, and refuses a head whose lines end in anything but CRLF.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.lines.on && !c.lines.done {
+		if bad := c.lines.see(p[:n]); bad != nil {
+			return 0, bad
+		}
+	}
+	return n, err
 }
 
 // Write renews the write deadline once half of it is used, which is seldom, and writes.
@@ -73,6 +85,7 @@ func (c *conn) begin(cancel *upstream.Cancel) {
 func (c *conn) end() {
 	if c != nil {
 		c.cancel.Store(nil)
+		c.lines.again()
 	}
 }
 
@@ -113,6 +126,7 @@ type listener struct {
 	max      func() int
 	timeout  func() time.Duration
 	rejected func()
+	plain    bool // neither TLS nor a PROXY header stands between the connection and HTTP
 }
 
 // Accept returns the next connection that there is room for. One over the bound is closed at once: it costs less than
@@ -136,6 +150,8 @@ func (l *listener) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		return l.watch.add(c, l.timeout()), nil
+		wrapped := l.watch.add(c, l.timeout())
+		wrapped.lines.on = l.plain
+		return wrapped, nil
 	}
 }

@@ -69,7 +69,7 @@ func New(o Options) (*Server, error) {
 	o.Tel.Metrics.Gauge("blaze_open_connections", func() float64 { return float64(w.open()) })
 	o.Tel.Metrics.Gauge("blaze_open_exchanges", func() float64 { return float64(s.open.Load()) })
 	s.ln = &listener{
-		Listener: ln, watch: w, rejected: rejected.Inc,
+		Listener: ln, watch: w, rejected: rejected.Inc, plain: len(o.ProxyProtocol) == 0 && o.Store.Current().Proxy.TLS == nil,
 		max:     func() int { return s.store.Current().Proxy.MaxConnections },
 		timeout: func() time.Duration { return s.store.Current().Proxy.WriteTimeout },
 	}
