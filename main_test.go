@@ -20,6 +20,7 @@ import (
 
 	"blaze/filters"
 	"blaze/policy"
+	"blaze/proxy"
 	"blaze/proxy/storytest"
 	"blaze/telemetry"
 )
@@ -191,15 +192,17 @@ func TestReadmePolicies(t *testing.T) {
 	}
 }
 
-// compiles opens a policy. Files that an example names are made of what such files hold; every variable has a value.
+// compiles checks a policy as blaze check does, its tests included: nothing is opened or written. Every variable has a value.
 func compiles(t *testing.T, source []byte) {
 	t.Helper()
-	_, err := policy.Open(policy.Options{
-		Source: source, Upstream: "http://127.0.0.1:8080", Tel: telemetry.New(telemetry.Options{Output: os.Stderr}),
+	report := policy.Check(policy.Options{
+		Source: source, Upstream: "http://127.0.0.1:8080", Gate: proxy.Gate(),
 		Env: func(string) (string, bool) { return strings.Repeat("5e", 32), true },
 	})
-	if err != nil {
-		t.Errorf("%v\nin\n%s", err, source)
+	if report.Bad() {
+		var text strings.Builder
+		_ = report.WriteText(&text)
+		t.Errorf("%s\nin\n%s", text.String(), source)
 	}
 }
 
