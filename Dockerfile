@@ -5,12 +5,12 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /blaze . && mkdir -m 1777 /empty
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /blaze . && mkdir /empty
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 # Large uploads are judged from a file in /tmp; mount an emptyDir there where the root is read-only.
-COPY --from=build /empty /tmp
+COPY --from=build --chown=65532:65532 /empty /tmp
 COPY --from=build /blaze /blaze
 USER 65532:65532
 EXPOSE 8000 9000
