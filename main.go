@@ -4,6 +4,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -109,6 +111,7 @@ func usage(w io.Writer) {
 type settings struct {
 	policy, upstream, listen, admin, adminTokenFile string
 	proxyProtocol                                   string
+	adminTLS                                        telemetry.AdminTLS
 	logLevel, logFormat                             string
 	drain                                           time.Duration
 	dev                                             bool
@@ -122,6 +125,9 @@ func runFlags(s *settings) *pflag.FlagSet {
 	f.StringVar(&s.listen, "listen", ":8000", "the proxied port; unix:/path too, and fd:3 for a socket handed over")
 	f.StringVar(&s.admin, "admin", ":9000", "the metrics and admin port")
 	f.StringVar(&s.adminTokenFile, "admin-token-file", "", "file with the bearer token of the guarded admin endpoints")
+	f.StringVar(&s.adminTLS.Cert, "admin-cert", "", "PEM file with the certificate chain of the admin port, which then serves TLS; read again when it changes")
+	f.StringVar(&s.adminTLS.Key, "admin-key", "", "PEM file with that certificate's key")
+	f.StringVar(&s.adminTLS.ClientCA, "admin-client-ca", "", "PEM file; a client certificate it signed opens the guarded admin endpoints, as the token does")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json, or console for people")
 	f.StringVar(&s.proxyProtocol, "proxy-protocol", "", "networks whose connections begin with a PROXY protocol header")
@@ -227,7 +233,7 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 		return err
 	}
 	admin, err := tel.NewAdmin(telemetry.AdminOptions{
-		Addr: s.admin, Token: token, Ready: server.Ready, Checks: store.Checks, Handlers: handlers(store),
+		Addr: s.admin, Token: token, TLS: s.adminTLS, Ready: server.Ready, Checks: store.Checks, Handlers: handlers(store),
 	})
 	if err != nil {
 		server.Close()
@@ -504,6 +510,7 @@ func schema(_ context.Context, p process, _ []string) int {
 func health(ctx context.Context, p process, args []string) int {
 	f := pflag.NewFlagSet("health", pflag.ContinueOnError)
 	admin := f.String("admin", "http://127.0.0.1:9000", "the admin port: a URL, or the address given to run")
+	ca := f.String("admin-ca", "", "PEM file that signed the admin port's certificate; without it the certificate of a loopback address is not verified")
 	if err := parse(p, f, args); err != nil {
 		return p.fails(exitUsage, err)
 	}
@@ -520,7 +527,12 @@ func health(ctx context.Context, p process, args []string) int {
 	if err != nil {
 		return p.fails(exitUsage, err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client, err := healthClient(req.URL.Hostname(), *ca)
+	if err != nil {
+		return p.fails(exitUsage, err)
+	}
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(req)
 	if err != nil {
 		return p.fails(exitProblem, fmt.Errorf("not ready: %w", err))
 	}
@@ -530,6 +542,25 @@ func health(ctx context.Context, p process, args []string) int {
 	}
 	fmt.Fprintln(p.stdout, "ready")
 	return exitOK
+}
+
+// healthClient trusts the authorities of caFile; without one the system's, and on loopback whoever listens: nothing secret
+// is sent, and whoever can take that port can answer anything.
+func healthClient(host, caFile string) (*http.Client, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caFile != "" {
+		text, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("--admin-ca: %w", err)
+		}
+		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--admin-ca: %s: want PEM certificates; got none", caFile)
+		}
+	} else {
+		ip, err := netip.ParseAddr(host)
+		c.InsecureSkipVerify = host == "localhost" || err == nil && ip.IsLoopback()
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: c, Proxy: http.ProxyFromEnvironment}}, nil
 }
 
 func printVersion(_ context.Context, p process, _ []string) int {

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,7 @@ type Check struct {
 type AdminOptions struct {
 	Addr  string
 	Token string // bearer token of the guarded endpoints; empty: loopback callers only
+	TLS   AdminTLS
 	// Ready says whether the proxied port serves; a nil error is ready.
 	Ready func() error
 	// Checks are the parts of /health/detailed.
@@ -63,6 +65,14 @@ func (t *Telemetry) NewAdmin(o AdminOptions) (*Admin, error) {
 	}
 	a := t.admin(o)
 	a.listener = l
+	if o.TLS.on() {
+		certs, err := newAdminCerts(o.TLS, t.Log, time.Now)
+		if err != nil {
+			_ = l.Close()
+			return nil, err
+		}
+		a.listener = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: certs.current})
+	}
 	a.server = &http.Server{
 		Handler:           a.handler(),
 		ReadHeaderTimeout: adminHeaderTimeout,
@@ -74,7 +84,9 @@ func (t *Telemetry) NewAdmin(o AdminOptions) (*Admin, error) {
 	return a, nil
 }
 
-func (t *Telemetry) admin(o AdminOptions) *Admin { return &Admin{t: t, o: o, guard: newGuard(o.Token)} }
+func (t *Telemetry) admin(o AdminOptions) *Admin {
+	return &Admin{t: t, o: o, guard: newGuard(o.Token, o.TLS.ClientCA != "")}
+}
 
 // AdminHandler is the admin port without the port, for another listener.
 func (t *Telemetry) AdminHandler(o AdminOptions) http.Handler { return t.admin(o).handler() }
@@ -88,7 +100,11 @@ func (a *Admin) URL() string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if a.o.TLS.on() {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // Run serves until ctx ends.

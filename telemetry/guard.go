@@ -15,10 +15,11 @@ import (
 type guard struct {
 	token  bool
 	digest [sha256.Size]byte
+	certs  bool // a verified client certificate does as well as the token, and without a token nothing else does
 }
 
-func newGuard(token string) guard {
-	return guard{token: token != "", digest: sha256.Sum256([]byte(token))}
+func newGuard(token string, certs bool) guard {
+	return guard{certs: certs, token: token != "", digest: sha256.Sum256([]byte(token))}
 }
 
 // wrap lets only those through who may.
@@ -37,6 +38,15 @@ func (g guard) wrap(h http.Handler) http.Handler {
 
 // refuses returns the status and the reason, or 0.
 func (g guard) refuses(r *http.Request) (int, string) {
+	if g.certs && r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		if crossSite(r) { // a browser shows its certificate for any page that asks
+			return http.StatusForbidden, "Requests from other web sites are refused."
+		}
+		return 0, ""
+	}
+	if g.certs && !g.token {
+		return http.StatusUnauthorized, "This endpoint needs a client certificate that --admin-client-ca signed."
+	}
 	if g.token {
 		if !g.bears(r) {
 			return http.StatusUnauthorized, "This endpoint needs the admin token: Authorization: Bearer …"
