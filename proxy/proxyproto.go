@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -19,6 +20,7 @@ func viaBalancer(ln net.Listener, from []netip.Prefix) net.Listener {
 	return &proxyproto.Listener{
 		Listener:          ln,
 		ReadHeaderTimeout: 5 * time.Second,
+		ValidateHeader:    speaksForTCP,
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
 			peer := address(o.Upstream)
 			for _, p := range from {
@@ -29,6 +31,18 @@ func viaBalancer(ln net.Listener, from []netip.Prefix) net.Listener {
 			return proxyproto.SKIP, nil
 		},
 	}
+}
+
+// speaksForTCP refuses a header that names no TCP client (v1 UNKNOWN, v2 UNSPEC, UDP, Unix): its address would be nobody's
+// or, worse, count as this machine's. The balancer's own health checks (LOCAL) speak for themselves.
+func speaksForTCP(h *proxyproto.Header) error {
+	if h.Command.IsLocal() {
+		return nil
+	}
+	if _, ok := h.SourceAddr.(*net.TCPAddr); !ok {
+		return errors.New("the PROXY header names no TCP client")
+	}
+	return nil
 }
 
 // ParseNetworks reads the comma-separated networks or addresses of the flag --proxy-protocol.
