@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"blaze/policy"
+	"blaze/proxy"
+	"blaze/telemetry"
+)
+
+// source is the policy of a run: scanning by its defaults and nothing else that could refuse.
+const source = `version: 1
+proxy: {max_body: 32MiB}
+upstreams:
+  model: {engine: %s, targets: [{url: "http://%s"}]}
+filters:
+  scan: {}
+`
+
+// serve starts a Blaze for the engine before upstream, and returns its address and what ends it.
+func serve(engine, upstream string) (addr string, stop func(), err error) {
+	tel := telemetry.New(telemetry.Options{LogLevel: "error", LogFormat: "json", Output: io.Discard})
+	text := fmt.Sprintf(source, engine, upstream)
+	store, err := policy.Open(policy.Options{Source: []byte(text), Env: os.LookupEnv, Tel: tel})
+	if err != nil {
+		return "", nil, err
+	}
+	server, err := proxy.New(proxy.Options{Listen: "127.0.0.1:0", Store: store, Tel: tel, Drain: time.Second})
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { tel.Run(ctx) })
+	running.Go(func() {
+		if err := server.Run(ctx); err != nil {
+			fmt.Fprintf(os.Stderr, "corpus: the proxy ended: %v\n", err)
+		}
+	})
+	return server.Addr().String(), func() { cancel(); running.Wait(); store.Current().Pools.Close(nil) }, nil
+}

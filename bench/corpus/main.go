@@ -1,0 +1,56 @@
+// Command corpus measures the scan: it sends every case of a corpus of attacks, harmless values and AI prompts as a real
+// request through a real Blaze, and counts what was refused. The corpus stays outside the repository.
+//
+// An attack counts as stopped only when Blaze refused it for what it is (a threat, malformed HTTP, JSON or encoding) and
+// the model server saw nothing of it. An unknown route, a timeout or a lost connection is counted apart, as other.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	misses := flag.String("misses", "", "write attacks that passed and harmless requests that were refused to this file, as JSON lines")
+	machine := flag.Bool("json", false, "print the counts as JSON")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run ./bench/corpus [-json] [-misses FILE] FOLDER")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() != 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(flag.Arg(0), *misses, *machine, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "corpus:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures the folder's corpus and writes what it found to w. Figures are no errors, whatever they are.
+func run(folder, misses string, machine bool, w io.Writer) error {
+	c, err := read(folder)
+	if err != nil {
+		return err
+	}
+	probes := plan(c)
+	if err := send(probes); err != nil {
+		return err
+	}
+	if misses != "" {
+		if err := writeMisses(misses, probes); err != nil {
+			return err
+		}
+	}
+	t := tally(probes)
+	if machine {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(t)
+	}
+	return t.print(w)
+}
