@@ -25,8 +25,12 @@ type client struct {
 	in   *bufio.Reader
 }
 
-// do sends a request once, or twice where the connection had been used before and turns out to be closed.
-func (c *client) do(method string, request []byte) answer {
+// do sends a request once, or twice where the connection had been used before and turns out to be closed. After one that
+// is alone the connection is closed: its framing may lie, and what is left over would be answered as the next request.
+func (c *client) do(method string, request []byte, alone bool) answer {
+	if alone {
+		defer c.close()
+	}
 	used := c.conn != nil
 	a, err := c.try(method, request)
 	if err != nil && used && a.status == 0 {

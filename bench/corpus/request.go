@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -31,13 +32,9 @@ func (r *request) bytes(host string, number int) []byte {
 		return b.Bytes()
 	}
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n%s: %d\r\n", r.method, r.target, host, caseHeader, number)
-	framed := false
 	for _, h := range r.headers {
-		switch {
-		case strings.EqualFold(h[0], "Host"):
+		if strings.EqualFold(h[0], "Host") {
 			continue
-		case strings.EqualFold(h[0], "Content-Length"), strings.EqualFold(h[0], "Transfer-Encoding"):
-			framed = true
 		}
 		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
 	}
@@ -51,12 +48,19 @@ func (r *request) bytes(host string, number int) []byte {
 		}
 		b.WriteString("0\r\n\r\n")
 		return b.Bytes()
-	case !framed && (len(r.body) > 0 || r.method == "POST" || r.method == "PUT"):
+	case !r.framed() && (len(r.body) > 0 || r.method == "POST" || r.method == "PUT"):
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.body))
 	}
 	b.WriteString("\r\n")
 	b.Write(r.body)
 	return b.Bytes()
+}
+
+// framed says that the request brings its body's framing with it, true or not.
+func (r *request) framed() bool {
+	return slices.ContainsFunc(r.headers, func(h [2]string) bool {
+		return strings.EqualFold(h[0], "Content-Length") || strings.EqualFold(h[0], "Transfer-Encoding")
+	})
 }
 
 var hostLine = regexp.MustCompile(`(?im)^(Host:[ \t]*)[^\r\n]*(\r?)$`)

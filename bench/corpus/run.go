@@ -147,9 +147,10 @@ func work(probes []*probe, numbers <-chan int, strict, open *client) {
 	defer open.close()
 	for n := range numbers {
 		p := probes[n]
-		p.answer = strict.do(p.request.method, p.request.bytes(strict.addr, n))
+		alone := p.request.raw != nil || p.request.framed()
+		p.answer = strict.do(p.request.method, p.request.bytes(strict.addr, n), alone)
 		if p.group == whole && routeless(p.answer) {
-			p.answer = open.do(p.request.method, p.request.bytes(open.addr, n))
+			p.answer = open.do(p.request.method, p.request.bytes(open.addr, n), alone)
 		}
 	}
 }
