@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,6 +137,18 @@ func runFlags(s *settings) *pflag.FlagSet {
 	return f
 }
 
+// check refuses what would be taken for something else.
+func (s *settings) check() error {
+	var errs []error
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.logLevel) {
+		errs = append(errs, fmt.Errorf("--log-level: want debug, info, warn or error; got %q", s.logLevel))
+	}
+	if s.logFormat != "json" && s.logFormat != "console" {
+		errs = append(errs, fmt.Errorf("--log-format: want json or console; got %q", s.logFormat))
+	}
+	return errors.Join(errs...)
+}
+
 // parse reads flags, then the environment for those not given.
 func parse(p process, f *pflag.FlagSet, args []string) error {
 	f.SetOutput(io.Discard)
@@ -172,6 +185,9 @@ func serve(ctx context.Context, p process, args []string) int {
 	}
 	if f.NArg() > 0 {
 		return p.fails(exitUsage, fmt.Errorf("run takes no argument; got %q", f.Arg(0)))
+	}
+	if err := s.check(); err != nil {
+		return p.fails(exitUsage, err)
 	}
 	if s.dev {
 		s.logFormat = "console"

@@ -86,14 +86,15 @@ func New(o Options) (*Server, error) {
 func (s *Server) server() *fasthttp.Server {
 	p := s.store.Current().Proxy
 	return &fasthttp.Server{
-		Handler:                      s.handle,
-		ExpectHandler:                s.expect,
-		HeaderReceived:               s.headerReceived,
-		ErrorHandler:                 s.badHead,
-		ReadTimeout:                  p.HeaderTimeout,
-		IdleTimeout:                  p.IdleTimeout,
-		ReadBufferSize:               int(p.MaxHeader),
-		MaxRequestBodySize:           1 << 40, // counted by readBody; this would bound nothing
+		Handler:        s.handle,
+		ExpectHandler:  s.expect,
+		HeaderReceived: s.headerReceived,
+		ErrorHandler:   s.badHead,
+		ReadTimeout:    p.HeaderTimeout,
+		IdleTimeout:    p.IdleTimeout,
+		ReadBufferSize: int(p.MaxHeader),
+		// Bodies are counted by readBody; this bounds only what fasthttp reads before the head is judged.
+		MaxRequestBodySize:           1,
 		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,

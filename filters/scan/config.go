@@ -48,7 +48,7 @@ type JSON struct {
 	MaxDepth  int           `yaml:"max_depth" doc:"how deep arrays and objects may nest" default:"64"`
 	MaxKeys   int           `yaml:"max_keys" doc:"how many keys a body may have, all objects together" default:"10000"`
 	MaxString setting.Bytes `yaml:"max_string" doc:"longest string, as sent" default:"8MiB"`
-	MaxNumber int           `yaml:"max_number" doc:"longest number, in bytes as sent" default:"64"`
+	MaxNumber int           `yaml:"max_number" doc:"longest number, in bytes as sent" default:"128"`
 }
 
 // Action says what an enforced rule does. The zero Action is Block.

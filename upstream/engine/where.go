@@ -14,7 +14,8 @@ func (d *Document) PathAt(off uint32) string {
 	return string(w.path)
 }
 
-// walk goes through a body that Parse has accepted; its depth is bounded, so that it may recurse.
+// walk goes through a body that Parse has accepted, or has refused from some place on, where the walk ends. Parse has
+// bounded its depth, so that it may recurse.
 type walk struct {
 	body []byte
 	off  int
@@ -24,6 +25,10 @@ type walk struct {
 
 // value walks the value at at and returns where it ends.
 func (w *walk) value(at int) int {
+	if at >= len(w.body) {
+		w.done = true
+		return at
+	}
 	switch w.body[at] {
 	case '{', '[':
 		return w.container(at)
@@ -55,6 +60,10 @@ func (w *walk) container(at int) int {
 		from := at
 		if object {
 			end := w.str(at + 1)
+			if w.body[at] != '"' || end > len(w.body) {
+				w.done = true // no member: the body was refused here
+				return len(w.body)
+			}
 			w.name(w.body[at+1 : end-1])
 			at = skipSpace(w.body, end)
 			at = skipSpace(w.body, at+1)
@@ -69,6 +78,9 @@ func (w *walk) container(at int) int {
 		w.path = w.path[:base]
 		if at = skipSpace(w.body, at); at < len(w.body) && w.body[at] == ',' {
 			at = skipSpace(w.body, at+1)
+		} else if at < len(w.body) && w.body[at] != '}' && w.body[at] != ']' {
+			w.done = true
+			return len(w.body)
 		}
 	}
 	return at + 1
