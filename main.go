@@ -133,7 +133,7 @@ func runFlags(s *settings) *pflag.FlagSet {
 	f.StringVar(&s.logFormat, "log-format", "json", "json, or console for people")
 	f.StringVar(&s.proxyProtocol, "proxy-protocol", "", "networks whose connections begin with a PROXY protocol header")
 	f.DurationVar(&s.drain, "drain", 30*time.Second, "how long exchanges may finish after SIGTERM, streams too")
-	f.BoolVar(&s.dev, "dev", false, "console log, debug level, verbose denials, reload on every save")
+	f.BoolVar(&s.dev, "dev", false, "console log, debug level")
 	return f
 }
 
