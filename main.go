@@ -2,10 +2,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -30,6 +23,7 @@ import (
 	"blaze/proxy"
 	"blaze/telemetry"
 	"blaze/telemetry/audit"
+	"blaze/telemetry/command"
 	"blaze/upstream/demo"
 )
 
@@ -44,69 +38,34 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
 }
 
-// process is what a command may use of the world outside.
-type process struct {
-	env            func(string) (string, bool)
-	stdin          io.Reader
-	stdout, stderr io.Writer
-}
-
-// Exit codes. A command may say more with its own (blaze replay: 3).
-const (
-	exitOK      = 0
-	exitProblem = 1
-	exitUsage   = 2
-)
-
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
-	p := process{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
-	name := "run"
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		name, args = args[0], args[1:]
-	}
-	for _, c := range commands() {
-		if c.name == name {
-			return c.run(ctx, p, args)
-		}
-	}
-	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") || name == "help" {
-		usage(stdout)
-		return exitOK
-	}
-	fmt.Fprintf(stderr, "blaze: unknown command %q\n\n", name)
-	usage(stderr)
-	return exitUsage
+	return program().Run(ctx, process{Env: env, Stdin: stdin, Stdout: stdout, Stderr: stderr}, args)
 }
 
-type command struct {
-	name, does string
-	run        func(ctx context.Context, p process, args []string) int
+type (
+	process = command.Process
+	action  = command.Action
+)
+
+func program() command.Program {
+	const many = 1 << 16
+	return command.Program{Name: "blaze", Does: "Blaze guards and streams a self-hosted AI model server.", Commands: []command.Command{
+		{Name: "run", Does: "serve (the default command)", Flags: serve},
+		{Name: "demo", Does: "serve an embedded model backend through the full pipeline, with curl lines to try", Flags: runDemo},
+		{Name: "check", Args: "PATH", Does: "validate a policy file or folder and run its tests", Least: 1, Most: 1, Flags: check},
+		{Name: "explain", Args: "[FILE]", Does: "say what each stage of a policy makes of one HTTP request; nothing is sent", Most: 1, Flags: explain},
+		{Name: "replay", Args: "LOG...", Does: "run recorded requests (audit logs) against another policy and count what changes", Least: 1, Most: many, Flags: replay},
+		{Name: "key", Args: "new", Does: "make an API key, and the policy entry that knows it", Least: 1, Most: 1, Flags: key},
+		{Name: "audit", Args: "FILE", Does: "verify an audit log's hash chain", Least: 1, Most: 1, Flags: verify},
+		{Name: "schema", Does: "print the JSON Schema of the policy, for editors", Flags: schema},
+		{Name: "health", Does: "exit 0 when a running blaze is ready", Flags: health},
+		{Name: "version", Does: "print version, commit and Go version", Flags: printVersion},
+	}}
 }
 
-func commands() []command {
-	return []command{
-		{"run", "serve (the default command)", serve},
-		{"demo", "serve an embedded model backend through the full pipeline, with curl lines to try", runDemo},
-		{"check", "validate a policy file or folder and run its tests", check},
-		{"explain", "say what each stage of a policy makes of one HTTP request; nothing is sent", explain},
-		{"replay", "run recorded requests (audit logs) against another policy and count what changes", replay},
-		{"key", "key new: make an API key, and the policy entry that knows it", key},
-		{"audit", "verify an audit log's hash chain", verify},
-		{"schema", "print the JSON Schema of the policy, for editors", schema},
-		{"health", "exit 0 when a running blaze is ready", health},
-		{"version", "print version, commit and Go version", printVersion},
-	}
-}
-
-func usage(w io.Writer) {
-	fmt.Fprintln(w, "Blaze guards and streams a self-hosted AI model server.\n\nUsage: blaze [command] [flags]\n\nCommands:")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.does)
-	}
-	fmt.Fprintln(w, "\nFlags of run (each also an environment variable, BLAZE_POLICY and so on; a flag wins):")
-	fmt.Fprint(w, runFlags(new(settings)).FlagUsages())
-}
+// exitChanged is replay's: the other policy would decide differently.
+const exitChanged command.Exit = 3
 
 // settings are what needs a restart; everything else is policy.
 type settings struct {
@@ -118,11 +77,18 @@ type settings struct {
 	dev                                             bool
 }
 
+const ownUpstream = "http://127.0.0.1:8080"
+
 func runFlags(s *settings) *pflag.FlagSet {
-	f := pflag.NewFlagSet("blaze", pflag.ContinueOnError)
+	f := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	f.SortFlags = false
+	s.flags(f)
+	return f
+}
+
+func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.policy, "policy", "", "policy file, or folder of *.yaml; the embedded default when empty")
-	f.StringVar(&s.upstream, "upstream", "http://127.0.0.1:8080", "the model server, when the policy names none")
+	f.StringVar(&s.upstream, "upstream", ownUpstream, "the model server, when the policy names none")
 	f.StringVar(&s.listen, "listen", ":8000", "the proxied port; unix:/path too, and fd:3 for a socket handed over")
 	f.StringVar(&s.admin, "admin", ":9000", "the metrics and admin port")
 	f.StringVar(&s.adminTokenFile, "admin-token-file", "", "file with the bearer token of the guarded admin endpoints")
@@ -133,105 +99,45 @@ func runFlags(s *settings) *pflag.FlagSet {
 	f.StringVar(&s.logFormat, "log-format", "json", "json, or console for people")
 	f.StringVar(&s.proxyProtocol, "proxy-protocol", "", "networks whose connections begin with a PROXY protocol header")
 	f.DurationVar(&s.drain, "drain", 30*time.Second, "how long exchanges may finish after SIGTERM, streams too")
-	f.BoolVar(&s.dev, "dev", false, "console log, debug level")
-	return f
+	f.BoolVar(&s.dev, "dev", false, "console log, debug level, denials that name their rule and field, and the policy reloaded on every save")
 }
 
-// check refuses what would be taken for something else.
-func (s *settings) check() error {
-	var errs []error
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.logLevel) {
-		errs = append(errs, fmt.Errorf("--log-level: want debug, info, warn or error; got %q", s.logLevel))
+// check refuses what would be taken for something else, and puts in what --dev means.
+func (s *settings) check(f *pflag.FlagSet) error {
+	if s.dev && !f.Changed("log-format") {
+		s.logFormat = "console"
 	}
-	if s.logFormat != "json" && s.logFormat != "console" {
-		errs = append(errs, fmt.Errorf("--log-format: want json or console; got %q", s.logFormat))
+	if s.dev && !f.Changed("log-level") {
+		s.logLevel = "debug"
 	}
-	return errors.Join(errs...)
+	return command.Misuse(telemetry.CheckLog(s.logLevel, s.logFormat))
 }
 
-// parse reads flags, then the environment for those not given.
-func parse(p process, f *pflag.FlagSet, args []string) error {
-	f.SetOutput(io.Discard)
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	var errs []error
-	f.VisitAll(func(flag *pflag.Flag) {
-		name := "BLAZE_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		if v, ok := p.env(name); ok && !flag.Changed {
-			if err := f.Set(flag.Name, v); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+func serve(f *pflag.FlagSet) action {
+	var s settings
+	s.flags(f)
+	return func(ctx context.Context, p process, _ []string) error {
+		if err := s.check(f); err != nil {
+			return err
+		}
+		env := p.Env
+		if s.policy == "" {
+			var made string
+			if env, made = policy.DefaultEnv(env); made != "" {
+				fmt.Fprintf(p.Stderr, "blaze: no policy and no BLAZE_API_KEY; the API key of this run is\n\n  %s\n\n", made)
 			}
 		}
-	})
-	return errors.Join(errs...)
-}
-
-// fails says why a command cannot go on.
-func (p process) fails(code int, err error) int {
-	if errors.Is(err, pflag.ErrHelp) {
-		usage(p.stdout)
-		return exitOK
-	}
-	fmt.Fprintf(p.stderr, "blaze: %v\n", err)
-	return code
-}
-
-func serve(ctx context.Context, p process, args []string) int {
-	var s settings
-	f := runFlags(&s)
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
-	}
-	if f.NArg() > 0 {
-		return p.fails(exitUsage, fmt.Errorf("run takes no argument; got %q", f.Arg(0)))
-	}
-	if err := s.check(); err != nil {
-		return p.fails(exitUsage, err)
-	}
-	if s.dev {
-		s.logFormat = "console"
-		if !f.Changed("log-level") {
-			s.logLevel = "debug"
-		}
-	}
-	env := p.env
-	if s.policy == "" {
-		env = p.defaultKey()
-	}
-	if err := start(ctx, p, s, policy.Options{Path: s.policy, Upstream: s.upstream, Env: env}, nil); err != nil {
-		return p.fails(exitProblem, err)
-	}
-	return exitOK
-}
-
-// defaultKey adds the hash of the default policy's one key to the environment: BLAZE_API_KEY's, or that of a key made for
-// this run and printed once.
-func (p process) defaultKey() func(string) (string, bool) {
-	key, ok := p.env("BLAZE_API_KEY")
-	if !ok || key == "" {
-		key, _ = auth.NewKey()
-		fmt.Fprintf(p.stderr, "blaze: no policy and no BLAZE_API_KEY; the API key of this run is\n\n  %s\n\n", key)
-	}
-	return with(p.env, map[string]string{"BLAZE_API_KEY_SHA256": auth.HashKey(key).Hex()})
-}
-
-func with(env func(string) (string, bool), more map[string]string) func(string) (string, bool) {
-	return func(name string) (string, bool) {
-		if v, ok := more[name]; ok {
-			return v, true
-		}
-		return env(name)
+		return start(ctx, p, s, policy.Options{Path: s.policy, Upstream: s.upstream, Env: env}, nil)
 	}
 }
 
 // start wires the rooms together and serves until ctx ends. ready, if not nil, is called when both ports listen.
 func start(ctx context.Context, p process, s settings, o policy.Options, ready func(proxied, admin string)) error {
-	tel := telemetry.New(telemetry.Options{LogLevel: s.logLevel, LogFormat: s.logFormat, Version: version, Output: p.stderr})
+	tel := telemetry.New(telemetry.Options{LogLevel: s.logLevel, LogFormat: s.logFormat, Version: version, Output: p.Stderr})
 	logs, flush := background(func(ctx context.Context) { tel.Run(ctx) })
 	defer logs.Wait()
 	defer flush()
-	token, err := adminToken(s.adminTokenFile)
+	token, err := telemetry.ReadToken(s.adminTokenFile)
 	if err != nil {
 		return err
 	}
@@ -239,12 +145,12 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 	if err != nil {
 		return fmt.Errorf("--proxy-protocol: %w", err)
 	}
-	o.Tel, o.Gate = tel, proxy.Gate()
+	o.Tel, o.Gate, o.Eager = tel, proxy.Gate(), s.dev
 	store, err := policy.Open(o)
 	if err != nil {
 		return err
 	}
-	server, err := proxy.New(proxy.Options{Listen: s.listen, Store: store, Tel: tel, Drain: s.drain, ProxyProtocol: balancers})
+	server, err := proxy.New(proxy.Options{Listen: s.listen, Store: store, Tel: tel, Drain: s.drain, ProxyProtocol: balancers, Verbose: s.dev})
 	if err != nil {
 		return err
 	}
@@ -306,167 +212,98 @@ func hangups(ctx context.Context, tel *telemetry.Telemetry, store *policy.Store)
 	}
 }
 
-func adminToken(file string) (string, error) {
-	if file == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("cannot read the admin token: %w", err)
-	}
-	token := strings.TrimSpace(string(b))
-	if len(token) < 16 {
-		return "", fmt.Errorf("cannot use the admin token in %s: want at least 16 characters; got %d", file, len(token))
-	}
-	return token, nil
-}
-
-func runDemo(ctx context.Context, p process, args []string) int {
+func runDemo(f *pflag.FlagSet) action {
 	var s settings
-	f := runFlags(&s)
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
+	s.flags(f)
+	for name, value := range map[string]string{"log-format": "console", "log-level": "warn"} {
+		flag := f.Lookup(name)
+		flag.DefValue = value
+		_ = flag.Value.Set(value) // and yet not Changed: --dev still wins
 	}
-	if !f.Changed("log-format") {
-		s.logFormat = "console"
-	}
-	if !f.Changed("log-level") {
-		s.logLevel = "warn"
-	}
-	backend := demo.New(demo.Options{})
-	defer backend.Close()
-	user, userHash := auth.NewKey()
-	operator, operatorHash := auth.NewKey()
-	env := with(p.env, map[string]string{
-		"BLAZE_DEMO_UPSTREAM":        backend.URL(),
-		"BLAZE_DEMO_USER_SHA256":     userHash.Hex(),
-		"BLAZE_DEMO_OPERATOR_SHA256": operatorHash.Hex(),
-	})
-	o := policy.Options{Source: policy.Demo(), Env: env}
-	if s.policy != "" {
-		o = policy.Options{Path: s.policy, Upstream: backend.URL(), Env: env}
-	}
-	err := start(ctx, p, s, o, func(proxied, admin string) {
-		fmt.Fprint(p.stdout, demo.Lines("http://"+loopback(proxied), "http://"+loopback(admin), user, operator))
-	})
-	if err != nil {
-		return p.fails(exitProblem, err)
-	}
-	return exitOK
-}
-
-// loopback is where a listening address is reached from here.
-func loopback(addr string) string {
-	for _, any := range [...]string{"[::]:", "0.0.0.0:"} {
-		if port, ok := strings.CutPrefix(addr, any); ok {
-			return "127.0.0.1:" + port
+	return func(ctx context.Context, p process, _ []string) error {
+		if err := s.check(f); err != nil {
+			return err
 		}
+		backend := demo.New(demo.Options{})
+		defer backend.Close()
+		o, user, operator := policy.Demo(backend.URL(), p.Env)
+		if s.policy != "" {
+			o.Path, o.Source, o.Upstream = s.policy, nil, backend.URL()
+		}
+		return start(ctx, p, s, o, func(proxied, admin string) {
+			fmt.Fprint(p.Stdout, demo.Lines(proxied, admin, user, operator))
+		})
 	}
-	return addr
 }
 
-func check(_ context.Context, p process, args []string) int {
-	f := pflag.NewFlagSet("check", pflag.ContinueOnError)
+// offline is a policy that is looked at and not served. One without upstreams has run's own.
+func offline(p process, path string) policy.Options {
+	o := policy.Options{Path: path, Upstream: ownUpstream, Env: p.Env, Gate: proxy.Gate()}
+	if url, ok := p.Env("BLAZE_UPSTREAM"); ok {
+		o.Upstream = url
+	}
+	if path == "" {
+		o.Env, _ = policy.DefaultEnv(p.Env)
+	}
+	return o
+}
+
+func check(f *pflag.FlagSet) action {
 	format := f.String("format", "text", "text, or json for editors and CI")
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
+	return func(_ context.Context, p process, args []string) error {
+		if *format != "text" && *format != "json" {
+			return command.Misuse(fmt.Errorf("--format: want text or json; got %q", *format))
+		}
+		report := policy.Check(offline(p, args[0]))
+		if err := report.Write(p.Stdout, *format); err != nil {
+			return err
+		}
+		if report.Bad() {
+			return command.Problem
+		}
+		return nil
 	}
-	if f.NArg() != 1 || *format != "text" && *format != "json" {
-		return p.fails(exitUsage, errors.New("usage: blaze check [--format text|json] PATH"))
-	}
-	report := policy.Check(policy.Options{Path: f.Arg(0), Env: p.env, Gate: proxy.Gate()})
-	write := report.WriteText
-	if *format == "json" {
-		write = report.WriteJSON
-	}
-	if err := write(p.stdout); err != nil {
-		return p.fails(exitProblem, err)
-	}
-	if report.Bad() {
-		return exitProblem
-	}
-	return exitOK
 }
 
-func explain(_ context.Context, p process, args []string) int {
-	f := pflag.NewFlagSet("explain", pflag.ContinueOnError)
-	path := f.String("policy", "", "policy file or folder")
+func explain(f *pflag.FlagSet) action {
+	path := f.String("policy", "", "policy file or folder; the embedded default when empty")
 	client := f.String("client", "192.0.2.1", "the caller's address")
 	keyID := f.String("key", "", "id of the API key the caller has; the key itself is not needed")
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
-	}
-	in := p.stdin
-	switch f.NArg() {
-	case 0:
-	case 1:
-		file, err := os.Open(f.Arg(0))
+	return func(_ context.Context, p process, args []string) error {
+		addr, err := netip.ParseAddr(*client)
 		if err != nil {
-			return p.fails(exitProblem, err)
+			return command.Misuse(fmt.Errorf("--client: want an IP address; got %q", *client))
 		}
-		defer func() { _ = file.Close() }()
-		in = file
-	default:
-		return p.fails(exitUsage, errors.New("usage: blaze explain --policy PATH [--client ADDRESS] [--key ID] [FILE]"))
+		call, err := policy.ReadCall(p.Stdin, args, addr.Unmap(), *keyID, time.Now())
+		if err != nil {
+			return err
+		}
+		trace, err := policy.Explain(offline(p, *path), call)
+		if err != nil {
+			return err
+		}
+		return trace.WriteJSON(p.Stdout)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, 64<<20))
-	if err != nil {
-		return p.fails(exitProblem, err)
-	}
-	addr, err := netip.ParseAddr(*client)
-	if err != nil {
-		return p.fails(exitUsage, fmt.Errorf("--client: %w", err))
-	}
-	call, err := policy.ParseCall(text, addr, *keyID, time.Now())
-	if err != nil {
-		return p.fails(exitProblem, err)
-	}
-	trace, err := policy.Explain(policy.Options{Path: *path, Env: p.env, Gate: proxy.Gate()}, call)
-	if err == nil {
-		err = trace.WriteJSON(p.stdout)
-	}
-	if err != nil {
-		return p.fails(exitProblem, err)
-	}
-	return exitOK
 }
 
-// exitChanged is replay's: the other policy would decide differently.
-const exitChanged = 3
-
-func replay(_ context.Context, p process, args []string) int {
-	f := pflag.NewFlagSet("replay", pflag.ContinueOnError)
+func replay(f *pflag.FlagSet) action {
 	path := f.String("policy", "", "the policy to hold the recorded requests against")
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
-	}
-	if f.NArg() == 0 || *path == "" {
-		return p.fails(exitUsage, errors.New("usage: blaze replay --policy NEW LOG [LOG]"))
-	}
-	var logs []io.Reader
-	for _, name := range f.Args() {
-		file, err := os.Open(name)
-		if err != nil {
-			return p.fails(exitProblem, err)
+	return func(_ context.Context, p process, args []string) error {
+		if *path == "" {
+			return command.Misuse(errors.New("replay needs --policy"))
 		}
-		defer func() { _ = file.Close() }()
-		logs = append(logs, file)
+		diff, err := policy.ReplayFiles(offline(p, *path), args)
+		if err == nil {
+			err = diff.WriteText(p.Stdout)
+		}
+		if err == nil && diff.Changed > 0 {
+			err = exitChanged
+		}
+		return err
 	}
-	diff, err := policy.Replay(policy.Options{Path: *path, Env: p.env, Gate: proxy.Gate()}, logs...)
-	if err == nil {
-		err = diff.WriteText(p.stdout)
-	}
-	if err != nil {
-		return p.fails(exitProblem, err)
-	}
-	if diff.Changed > 0 {
-		return exitChanged
-	}
-	return exitOK
 }
 
-func key(_ context.Context, p process, args []string) int {
-	f := pflag.NewFlagSet("key", pflag.ContinueOnError)
+func key(f *pflag.FlagSet) action {
 	var k auth.NewEntry
 	f.StringVar(&k.ID, "id", "", "name of the key, in every log line")
 	f.StringVar(&k.Subject, "subject", "", "whose key it is; the id when empty")
@@ -474,120 +311,50 @@ func key(_ context.Context, p process, args []string) int {
 	f.StringVar(&k.Tier, "tier", "", "the tier, for limits and queues")
 	f.StringVar(&k.Tenant, "tenant", "", "the tenant")
 	f.StringVar(&k.Expires, "expires", "", "a date such as 2027-01-31, or from now on such as 90d")
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
-	}
-	if f.NArg() != 1 || f.Arg(0) != "new" || k.ID == "" {
-		return p.fails(exitUsage, errors.New("usage: blaze key new --id ID [--subject S --role R... --tier T --tenant T --expires D]"))
-	}
-	secret, entry, err := k.Make(time.Now())
-	if err != nil {
-		return p.fails(exitUsage, err)
-	}
-	fmt.Fprintf(p.stdout, "The key, shown this once:\n\n  %s\n\nIts entry under filters.auth.api_keys:\n\n  %s\n", secret, entry)
-	return exitOK
-}
-
-func verify(_ context.Context, p process, args []string) int {
-	f := pflag.NewFlagSet("audit", pflag.ContinueOnError)
-	keyFile := f.String("key-file", "", "file with the audit log's key, when the policy names one")
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
-	}
-	if f.NArg() != 1 {
-		return p.fails(exitUsage, errors.New("usage: blaze audit [--key-file F] FILE"))
-	}
-	var secret []byte
-	if *keyFile != "" {
-		b, err := os.ReadFile(*keyFile)
-		if err != nil {
-			return p.fails(exitProblem, err)
+	return func(_ context.Context, p process, args []string) error {
+		if args[0] != "new" || k.ID == "" {
+			return command.Misuse(errors.New("want key new --id ID"))
 		}
-		secret = bytes.TrimSpace(b)
+		secret, entry, err := k.Make(time.Now())
+		if err != nil {
+			return command.Misuse(err)
+		}
+		_, err = fmt.Fprintf(p.Stdout, "The key, shown this once:\n\n  %s\n\nIts entry under filters.auth.api_keys:\n\n  %s\n", secret, entry)
+		return err
 	}
-	report, err := audit.Verify(f.Arg(0), secret)
-	if err != nil {
-		return p.fails(exitProblem, fmt.Errorf("%s: %w", f.Arg(0), err))
-	}
-	fmt.Fprintf(p.stdout, "%s: %d lines, none missing or changed\n", f.Arg(0), report.Lines)
-	if report.Note != "" {
-		fmt.Fprintln(p.stdout, report.Note)
-	}
-	return exitOK
 }
 
-func schema(_ context.Context, p process, _ []string) int {
-	if err := policy.WriteSchema(p.stdout); err != nil {
-		return p.fails(exitProblem, err)
+func verify(f *pflag.FlagSet) action {
+	keyFile := f.String("key-file", "", "file with the audit log's key, when the policy names one")
+	return func(_ context.Context, p process, args []string) error {
+		report, err := audit.VerifyFile(args[0], *keyFile)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		_, err = fmt.Fprintf(p.Stdout, "%s: %s\n", args[0], report)
+		return err
 	}
-	return exitOK
 }
 
-func health(ctx context.Context, p process, args []string) int {
-	f := pflag.NewFlagSet("health", pflag.ContinueOnError)
+func schema(*pflag.FlagSet) action {
+	return func(_ context.Context, p process, _ []string) error { return policy.WriteSchema(p.Stdout) }
+}
+
+func health(f *pflag.FlagSet) action {
 	admin := f.String("admin", "http://127.0.0.1:9000", "the admin port: a URL, or the address given to run")
 	ca := f.String("admin-ca", "", "PEM file that signed the admin port's certificate; without it the certificate of a loopback address is not verified")
-	if err := parse(p, f, args); err != nil {
-		return p.fails(exitUsage, err)
-	}
-	url := *admin
-	if !strings.Contains(url, "://") {
-		if strings.HasPrefix(url, ":") {
-			url = "127.0.0.1" + url
+	return func(ctx context.Context, p process, _ []string) error {
+		if err := telemetry.AskReady(ctx, *admin, *ca); err != nil {
+			return err
 		}
-		url = "http://" + url
+		_, err := fmt.Fprintln(p.Stdout, "ready")
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/ready", nil)
-	if err != nil {
-		return p.fails(exitUsage, err)
-	}
-	client, err := healthClient(req.URL.Hostname(), *ca)
-	if err != nil {
-		return p.fails(exitUsage, err)
-	}
-	defer client.CloseIdleConnections()
-	resp, err := client.Do(req)
-	if err != nil {
-		return p.fails(exitProblem, fmt.Errorf("not ready: %w", err))
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return p.fails(exitProblem, fmt.Errorf("not ready: %s", resp.Status))
-	}
-	fmt.Fprintln(p.stdout, "ready")
-	return exitOK
 }
 
-// healthClient trusts the authorities of caFile; without one the system's, and on loopback whoever listens: nothing secret
-// is sent, and whoever can take that port can answer anything.
-func healthClient(host, caFile string) (*http.Client, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile != "" {
-		text, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("--admin-ca: %w", err)
-		}
-		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--admin-ca: %s: want PEM certificates; got none", caFile)
-		}
-	} else {
-		ip, err := netip.ParseAddr(host)
-		c.InsecureSkipVerify = host == "localhost" || err == nil && ip.IsLoopback()
+func printVersion(*pflag.FlagSet) action {
+	return func(_ context.Context, p process, _ []string) error {
+		_, err := fmt.Fprint(p.Stdout, telemetry.About(version))
+		return err
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: c, Proxy: http.ProxyFromEnvironment}}, nil
-}
-
-func printVersion(_ context.Context, p process, _ []string) int {
-	commit := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value
-			}
-		}
-	}
-	fmt.Fprintf(p.stdout, "blaze %s\ncommit %s\n%s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return exitOK
 }

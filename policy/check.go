@@ -55,11 +55,21 @@ func (o *Options) fill() {
 		o.Now = time.Now
 	}
 	if o.Poll <= 0 {
-		o.Poll = time.Second
+		if o.Poll = time.Second; o.Eager {
+			o.Poll = 100 * time.Millisecond
+		}
 	}
 	if o.Tel == nil {
 		o.Tel = telemetry.New(telemetry.Options{Output: io.Discard})
 	}
+}
+
+// Write writes the report for people, or as json for editors and CI.
+func (r *Report) Write(w io.Writer, format string) error {
+	if format == "json" {
+		return r.WriteJSON(w)
+	}
+	return r.WriteText(w)
 }
 
 // WriteText writes the report for people, one line for each problem and warning, and how the tests went.

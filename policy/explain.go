@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -225,6 +226,28 @@ func (t *Trace) WriteJSON(w io.Writer) error {
 	e.SetEscapeHTML(false)
 	return e.Encode(t)
 }
+
+// ReadCall reads the request from the one file named, or from in when none is.
+func ReadCall(in io.Reader, names []string, client netip.Addr, key string, now time.Time) (Call, error) {
+	if len(names) > 0 {
+		file, err := os.Open(names[0])
+		if err != nil {
+			return Call{}, plainError(names[0], err)
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxExplained+1))
+	switch {
+	case err != nil:
+		return Call{}, err
+	case len(text) > maxExplained:
+		return Call{}, errLargeRequest
+	}
+	return ParseCall(text, client, key, now)
+}
+
+var errLargeRequest = errors.New("want a request of at most 32 MiB")
 
 var errNoRequest = errors.New("want an HTTP request: a line such as POST /v1/chat/completions, header fields, an empty line, the body")
 

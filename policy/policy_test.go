@@ -133,5 +133,8 @@ func TestEmbedded(t *testing.T) {
 		}
 	}
 	f("default", func(*policy.Options) {})
-	f("demo", func(o *policy.Options) { o.Source = policy.Demo() })
+	f("demo", func(o *policy.Options) {
+		demo, _, _ := policy.Demo("http://127.0.0.1:8080", o.Env)
+		o.Source, o.Env = demo.Source, demo.Env
+	})
 }

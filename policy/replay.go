@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"sort"
 	"strings"
 	"time"
@@ -90,6 +91,20 @@ func Replay(o Options, logs ...io.Reader) (*Difference, error) {
 		}
 	}
 	return p.difference(), nil
+}
+
+// ReplayFiles replays the audit logs named, one after the other.
+func ReplayFiles(o Options, names []string) (*Difference, error) {
+	logs := make([]io.Reader, 0, len(names))
+	for _, name := range names {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, plainError(name, err)
+		}
+		defer func() { _ = file.Close() }()
+		logs = append(logs, file)
+	}
+	return Replay(o, logs...)
 }
 
 type replayer struct {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"embed"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -12,18 +11,6 @@ import (
 	"blaze/filters"
 	"blaze/telemetry"
 )
-
-//go:embed default.yaml demo.yaml
-var embedded embed.FS
-
-// Demo is the policy of blaze demo.
-func Demo() []byte {
-	data, err := embedded.ReadFile("demo.yaml")
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return data
-}
 
 // Options are what a process sets once.
 type Options struct {
@@ -38,6 +25,8 @@ type Options struct {
 	Tel *telemetry.Telemetry
 	// Poll is how often files are looked at; 1s when zero.
 	Poll time.Duration
+	// Eager reloads at every save (--dev): it does not wait until a file has stood still, and looks more often.
+	Eager bool
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 	// Gate is what the proxied port asks of a request besides the filters; for tests, explain and replay.

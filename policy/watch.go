@@ -16,7 +16,7 @@ import (
 func (s *Store) poll(ctx context.Context) {
 	tick := time.NewTicker(s.o.Poll)
 	defer tick.Stop()
-	var w watcher
+	w := watcher{eager: s.o.Eager}
 	for {
 		select {
 		case <-ctx.Done():
@@ -31,8 +31,11 @@ func (s *Store) poll(ctx context.Context) {
 	}
 }
 
-// watcher compares what is in the files with what the last reload was made of.
-type watcher struct{ seen map[string]digest }
+// watcher compares what is in the files with what the last reload was made of. An eager one takes the first difference.
+type watcher struct {
+	eager bool
+	seen  map[string]digest
+}
 
 // changed reports true when the files differ from applied and have been the same at two looks in a row.
 func (w *watcher) changed(applied map[string]digest, look func(path string) digest) bool {
@@ -44,7 +47,7 @@ func (w *watcher) changed(applied map[string]digest, look func(path string) dige
 		w.seen = nil
 		return false
 	}
-	stable := maps.Equal(now, w.seen)
+	stable := w.eager || maps.Equal(now, w.seen)
 	if w.seen = now; stable {
 		w.seen = nil
 	}

@@ -16,6 +16,9 @@ func (e *exchange) refuse(v filters.Verdict) bool {
 		e.Verdict = v
 	}
 	d := v.Denial
+	if e.s.loud {
+		d = e.loudly(v)
+	}
 	resp := &e.ctx.Response
 	resp.SetStatusCode(d.Status)
 	resp.Header.SetContentType("application/json")
@@ -39,4 +42,23 @@ func (e *exchange) refuse(v filters.Verdict) bool {
 	}
 	e.mark(&resp.Header)
 	return false
+}
+
+// loudly is v's denial with a message that says which rule refused and where: for whoever writes a policy, never for
+// strangers.
+func (e *exchange) loudly(v filters.Verdict) *filters.Denial {
+	by := e.DeniedBy
+	if by == "" {
+		by = "proxy"
+	}
+	if v.Rule != "" {
+		by += "/" + v.Rule
+	}
+	if v.Field != "" {
+		by += " at " + v.Field
+	}
+	if v.Excerpt != "" {
+		by += ": " + v.Excerpt
+	}
+	return v.Denial.With(v.Denial.Message + " [" + by + "]")
 }

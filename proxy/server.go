@@ -32,6 +32,8 @@ type Options struct {
 	Drain time.Duration
 	// ProxyProtocol are the networks that must send a PROXY protocol header; empty is none.
 	ProxyProtocol []netip.Prefix
+	// Verbose denials tell the client which rule refused and where (--dev).
+	Verbose bool
 }
 
 // Server is the proxied port.
@@ -40,6 +42,7 @@ type Server struct {
 	tel   *telemetry.Telemetry
 	log   telemetry.Logger
 	drain time.Duration
+	loud  bool // Options.Verbose
 	ln    net.Listener
 	fast  *fasthttp.Server
 	watch *watcher
@@ -63,7 +66,7 @@ func New(o Options) (*Server, error) {
 		w.close()
 		return nil, err
 	}
-	s := &Server{store: o.Store, tel: o.Tel, log: o.Tel.Log, drain: o.Drain, watch: w}
+	s := &Server{store: o.Store, tel: o.Tel, log: o.Tel.Log, drain: o.Drain, loud: o.Verbose, watch: w}
 	s.panics = o.Tel.Metrics.Counter("blaze_panics_total")
 	rejected := o.Tel.Metrics.Counter("blaze_connections_rejected_total")
 	o.Tel.Metrics.Gauge("blaze_open_connections", func() float64 { return float64(w.open()) })

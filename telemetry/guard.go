@@ -3,10 +3,12 @@ package telemetry
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -16,6 +18,22 @@ type guard struct {
 	token  bool
 	digest [sha256.Size]byte
 	certs  bool // a verified client certificate does as well as the token, and without a token nothing else does
+}
+
+// ReadToken reads the token that opens the guarded endpoints; no file, no token.
+func ReadToken(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the admin token: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if len(token) < 16 {
+		return "", fmt.Errorf("cannot use the admin token in %s: want at least 16 characters; got %d", file, len(token))
+	}
+	return token, nil
 }
 
 func newGuard(token string, certs bool) guard {

@@ -28,6 +28,27 @@ type BrokenError struct {
 
 func (e *BrokenError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
+// String is the report of a chain that holds.
+func (r Report) String() string {
+	text := fmt.Sprintf("%d lines, none missing or changed", r.Lines)
+	if r.Note != "" {
+		text += "\n" + r.Note
+	}
+	return text
+}
+
+// VerifyFile is Verify with the key in a file; no file, no key.
+func VerifyFile(path, keyFile string) (Report, error) {
+	if keyFile == "" {
+		return Verify(path, nil)
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return Report{}, fmt.Errorf("cannot read the key: %w", err)
+	}
+	return Verify(path, bytes.TrimSpace(key))
+}
+
 // Verify reads an audit file and checks its chain; key is nil for a log without one. The error is a *BrokenError where
 // a line is missing, changed or moved; lines cut off the end show by the file's own end line, or by the head file.
 func Verify(path string, key []byte) (Report, error) {

@@ -5,9 +5,11 @@ import (
 	"strings"
 )
 
-// Lines is what blaze demo prints: shell lines to paste, one for each thing that Blaze does. base and admin are the two
-// ports' URLs.
-func Lines(base, admin, user, operator string) string {
+// Lines is what blaze demo prints: shell lines to paste, one for each thing that Blaze does. proxied and admin are the
+// addresses of the two ports.
+func Lines(proxied, admin, user, operator string) string {
+	base := "http://" + loopback(proxied)
+	admin = "http://" + loopback(admin)
 	const hello = `"messages":[{"role":"user","content":"Hello"}]}`
 	curl := func(options, path, key, more string) string {
 		return "curl -sS" + options + " '" + base + path + "' -H 'authorization: Bearer " + key + "'" + more
@@ -36,4 +38,14 @@ func Lines(base, admin, user, operator string) string {
 		"for i in $(seq 8); do "+chat(status, operator, " -H 'x-demo-status: 500'", `{"model":"demo-large",`+hello)+"; done; echo")
 	fmt.Fprintf(&b, "What happened:\n\ncurl -sS %s/metrics/prometheus\ncurl -sS %s/health/detailed\n\nStop with Ctrl-C.\n", admin, admin)
 	return b.String()
+}
+
+// loopback is where a listening address is reached from here.
+func loopback(addr string) string {
+	for _, any := range [...]string{"[::]:", "0.0.0.0:"} {
+		if port, ok := strings.CutPrefix(addr, any); ok {
+			return "127.0.0.1:" + port
+		}
+	}
+	return addr
 }
