@@ -66,7 +66,8 @@ type Exchange struct {
 	// auth: the exchange counts among its subject's running ones, until Settle.
 	Session bool
 
-	// params and ratelimit: changes to the forwarded body, and the names of what was degraded or sanitized.
+	// scan, params and ratelimit: changes to the forwarded body, and the names of what was degraded or sanitized; an
+	// AnswerFilter adds what it sanitized in the answer.
 	Edits     []engine.Edit
 	Degraded  string
 	Sanitized string
@@ -74,6 +75,9 @@ type Exchange struct {
 	// relay first asks Budget (nil when there is no cap), which raises OutputCap and returns true if the budget has more.
 	OutputCap int64
 	Budget    interface{ Extend(x *Exchange) bool }
+
+	// scan: what looks at the answer on its way back; nil when nobody does.
+	Answers AnswerFilter
 
 	// ratelimit: what the answer's limit headers say.
 	Limits LimitHeaders
@@ -97,7 +101,7 @@ type Exchange struct {
 	Target    string
 	Retries   int
 
-	// Chain: who refused, and what was only noted.
+	// Chain, and an AnswerFilter for an answer that is not to be seen: who refused, and what was only noted.
 	DeniedBy string // the filter's name
 	Verdict  Verdict
 	Shadows  []telemetry.ShadowHit

@@ -9,8 +9,8 @@ import (
 )
 
 // frames gives a stream out in whole frames, where something has to look at them one by one: the usage chunk that the
-// client did not ask for is dropped, and a hard cap ends the stream between two frames. A frame leaves when it is
-// complete. Streams that need none of this are not cut into frames.
+// client did not ask for is dropped, a hard cap ends the stream between two frames, and a filter may change or hold them.
+// A frame leaves when it is complete. Streams that need none of this are not cut into frames.
 type frames struct {
 	on        bool
 	hideUsage bool
@@ -19,6 +19,7 @@ type frames struct {
 	sent      int    // bytes of out already given
 	last      []byte // the last frame that carried output: the model for a final one
 	capped    bool   // the stream was ended here
+	flushed   bool   // the filter has let go of what it held
 }
 
 // maxFrame bounds what is held for the end of a frame; a longer one passes as it comes.
@@ -45,11 +46,14 @@ func (r *relay) readFrames(p []byte) (int, error) {
 		}
 		f.out, f.sent = f.out[:0], 0
 		if r.err != nil {
-			if len(f.in) == 0 || f.capped {
+			switch {
+			case len(f.in) > 0 && !f.capped: // the upstream's last bytes, though no frame, are the upstream's
+				r.pass()
+			case r.filter != nil && !f.flushed:
+				r.flush()
+			default:
 				return r.last(p)
 			}
-			// The upstream's last bytes, though no frame, are the upstream's.
-			r.pass()
 			continue
 		}
 		n, err := r.next(p)
@@ -64,6 +68,11 @@ func (r *relay) readFrames(p []byte) (int, error) {
 // cut moves the whole frames from in to out.
 func (r *relay) cut() {
 	f := &r.frames
+	if !r.events { // an answer in one piece: whatever has come
+		r.give(f.in)
+		f.in = f.in[:0]
+		return
+	}
 	at := 0
 	for !f.capped {
 		n := frameEnd(f.in[at:], r.sse)
@@ -82,8 +91,14 @@ func (r *relay) cut() {
 // pass lets bytes through that are no whole frame.
 func (r *relay) pass() {
 	f := &r.frames
-	r.meter.Feed(f.in)
-	f.out, f.in = append(f.out, f.in...), f.in[:0]
+	r.give(f.in)
+	f.in = f.in[:0]
+}
+
+// give counts the next piece and lets it go, through the filter where there is one.
+func (r *relay) give(b []byte) {
+	r.meter.Feed(b)
+	r.emit(b)
 }
 
 // frame judges one frame.
@@ -93,8 +108,8 @@ func (r *relay) frame(b []byte) {
 	if f.hideUsage && r.sse && usageOnly(b) {
 		return
 	}
-	f.out = append(f.out, b...)
-	if r.e.OutputCap == 0 {
+	r.emit(b)
+	if r.e.OutputCap == 0 || f.capped {
 		return
 	}
 	if !bytes.Contains(b, []byte("[DONE]")) {
@@ -107,6 +122,7 @@ func (r *relay) frame(b []byte) {
 		return
 	}
 	f.capped, r.err = true, io.EOF
+	r.flush()
 	f.out = engine.AppendFinal(f.out, r.e.Endpoint.Shape, f.last, r.meter.Usage(), r.e.Document.IncludeUsage)
 	r.e.Abort = "budget"
 	r.stop()

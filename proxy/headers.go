@@ -40,6 +40,9 @@ func (e *exchange) outgoing() {
 		h.SetBytesV("Traceparent", e.scratch)
 	}
 	e.dropCredentials(h)
+	if e.Answers != nil {
+		askPlain(h)
+	}
 }
 
 // hopByHop are the fields of an answer that concern one connection only.

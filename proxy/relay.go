@@ -12,11 +12,13 @@ import (
 )
 
 // relay is the answer on its way back: the upstream's body, read by fasthttp's writer as it arrives, one flush a read.
-// It is the one place where a stream ends. It counts what passes and never holds a byte back.
+// It is the one place where a stream ends. It counts what passes and holds no byte back, but where a filter looks at the
+// answer.
 type relay struct {
 	e         *exchange
 	resp      *upstream.Response
 	meter     engine.Meter
+	filter    filters.AnswerReader // nil when nobody looks at this answer
 	sentAt    time.Time
 	streaming bool // the body is read after the handler returned; Close finishes the exchange
 	events    bool // the body is a stream of frames
@@ -30,6 +32,7 @@ type relay struct {
 const smallBody = 64 << 10
 
 func (r *relay) reset() {
+	r.unwatch()
 	r.frames.reset()
 	*r = relay{meter: r.meter, frames: r.frames}
 }
@@ -58,14 +61,16 @@ func (e *exchange) answer() {
 	case e.Request.IsHead() || bodyless(e.Status):
 		e.ctx.Response.SkipBody = true
 		r.stop()
-	case size >= 0 && size <= smallBody && !r.events, !e.Request.IsHTTP11() && size < 0:
+	case e.Answers != nil && !r.watched(framing):
+		r.failed(errEncoded)
+	case size >= 0 && size <= smallBody && !r.events, !e.Request.IsHTTP11() && (size < 0 || r.filter != nil):
 		r.whole(size)
 	default:
 		r.streaming = true
-		r.frames.on = r.events && (r.frames.hideUsage || e.OutputCap > 0)
+		r.frames.on = r.filter != nil || r.events && (r.frames.hideUsage || e.OutputCap > 0)
 		e.ctx.Response.ImmediateHeaderFlush = true
-		if r.events {
-			// Chunks are flushed per read on every kind of connection; fixed lengths are not.
+		if r.events || r.filter != nil {
+			// Chunks are flushed per read on every kind of connection; fixed lengths are not, and a filter may change them.
 			size = -1
 		}
 		e.ctx.Response.SetBodyStream(r, int(size))
@@ -103,12 +108,15 @@ func (r *relay) whole(size int64) {
 			continue
 		}
 		e.forward = body
-		if err != io.EOF {
+		switch {
+		case err != io.EOF:
 			r.failed(err)
-			return
+		case r.filter != nil:
+			r.filtered(body)
+		default:
+			e.ctx.Response.SetBody(body)
+			r.end()
 		}
-		e.ctx.Response.SetBody(body)
-		r.end()
 		return
 	}
 }
@@ -123,6 +131,7 @@ func (r *relay) failed(err error) {
 	if err == nil {
 		err = upstream.ErrProtocol
 	}
+	r.unwatch()
 	r.e.upstreamFailed(err)
 }
 
@@ -179,6 +188,8 @@ func (r *relay) last(p []byte) (int, error) {
 	r.told = true
 	d := filters.UpstreamError
 	switch r.e.Abort {
+	case "withheld":
+		d = r.e.Verdict.Denial
 	case "stall", "timeout":
 		d = filters.UpstreamTimeout
 	case "shutdown":
@@ -233,6 +244,7 @@ func (r *relay) end() {
 		e.Result = upstream.Failure
 	}
 	r.stop()
+	r.unwatch()
 }
 
 // panicked ends a stream whose relay has a bug.
@@ -244,4 +256,7 @@ func (r *relay) panicked(v any) error {
 	return errRelay
 }
 
-var errRelay = errors.New("relay failed")
+var (
+	errRelay    = errors.New("relay failed")
+	errWithheld = errors.New("the rest of the answer is withheld")
+)

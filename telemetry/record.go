@@ -46,7 +46,7 @@ type Record struct {
 	Waited  time.Duration
 	Total   time.Duration
 	Retries int
-	// Abort says how an exchange ended early: client_gone, upstream_cut, stall, timeout, panic, shutdown. Empty otherwise.
+	// Abort says how an exchange ended early: client_gone, upstream_cut, stall, timeout, panic, shutdown, budget, withheld. Empty otherwise.
 	Abort string
 	// Trace is what StartTrace gave; Spans are the exchange's parts, when Trace is sampled.
 	Trace trace.Context

@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/valyala/fasthttp"
+
+	"blaze/filters"
+	"blaze/upstream"
+	"blaze/upstream/engine"
+)
+
+// errEncoded: an answer that somebody has to look at came compressed, though the request asked for a plain one. Whatever
+// cannot be read is not let through.
+var errEncoded = fmt.Errorf("%w: the answer is compressed, and filters.scan has to read it", upstream.ErrProtocol)
+
+// askPlain asks the upstream for an answer that can be read: not compressed, and not in ranges whose borders the client
+// chooses.
+func askPlain(h *fasthttp.RequestHeader) {
+	h.Set("Accept-Encoding", "identity")
+	h.Del("Range")
+	h.Del("If-Range")
+}
+
+// watched opens what looks at the answer, where somebody does. It reports false for an answer that cannot be read.
+func (r *relay) watched(framing engine.Framing) bool {
+	e, h := r.e, &r.e.ctx.Response.Header
+	r.filter = e.Answers.Answer(&e.Exchange, framing, h.ContentType())
+	if r.filter == nil {
+		return true
+	}
+	// What vouches for the bytes as the upstream sent them does not for those that leave.
+	for _, name := range [...]string{"Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "Accept-Ranges"} {
+		h.Del(name)
+	}
+	enc := bytes.TrimSpace(h.ContentEncoding())
+	return len(enc) == 0 || bytes.EqualFold(enc, []byte("identity"))
+}
+
+func (r *relay) unwatch() {
+	if r.filter != nil {
+		r.filter.Close()
+		r.filter = nil
+	}
+}
+
+// emit lets a piece go, or gives it to the filter, which says what may leave.
+func (r *relay) emit(b []byte) {
+	f := &r.frames
+	if r.filter == nil {
+		f.out = append(f.out, b...)
+		return
+	}
+	r.through(b, false)
+}
+
+// flush has the filter decide about what it still holds.
+func (r *relay) flush() {
+	f := &r.frames
+	if r.filter == nil || f.flushed {
+		return
+	}
+	f.flushed = true
+	r.through(nil, true)
+}
+
+func (r *relay) through(b []byte, last bool) {
+	f, had := &r.frames, len(r.frames.out)
+	var v filters.Verdict
+	f.out, v = r.filter.Read(f.out, b, last)
+	r.e.BytesOut += int64(len(f.out) - had - len(b))
+	if v.Passed() {
+		return
+	}
+	// Cut here: what has left stays, one error event follows where the framing has a form for it, and the connection ends.
+	f.capped, f.flushed, r.err = true, true, errWithheld
+	r.e.Abort, r.e.Verdict = "withheld", v
+	r.stop()
+}
+
+// filtered sends an answer that was read whole, as the filter leaves it.
+func (r *relay) filtered(body []byte) {
+	e, f := r.e, &r.frames
+	var v filters.Verdict
+	f.out, v = r.filter.Read(f.out[:0], body, true)
+	r.end()
+	h := &e.ctx.Response.Header
+	if !v.Passed() {
+		e.ctx.Response.Reset()
+		e.refuse(v)
+		return
+	}
+	if e.Sanitized != "" {
+		h.Set("X-Blaze-Sanitized", e.Sanitized)
+	}
+	e.BytesOut = int64(len(f.out))
+	e.ctx.Response.SetBody(f.out)
+	f.out = f.out[:0]
+}
