@@ -78,7 +78,7 @@ func (p *pass) multipart() (filters.Verdict, bool) {
 // formField judges one value. The prompt of a transcription or a picture is prompt, by its place in a known form.
 func (p *pass) formField(key string, value []byte) (filters.Verdict, bool) {
 	at := spot{kind: "form", name: []byte(key)}
-	if v, bad := p.judge([]byte(key), detect.Query, at); bad {
+	if v, bad := p.judge([]byte(key), detect.Row, at); bad {
 		return v, true
 	}
 	if r := p.x.Endpoint; r != nil && key == "prompt" && (r.Shape == engine.Transcription || r.Shape == engine.Images) {

@@ -37,7 +37,7 @@ func (p *pass) path() (filters.Verdict, bool) {
 		var segment []byte
 		segment, raw, _ = bytes.Cut(raw, []byte{'/'})
 		p.value = appendUnescaped(p.value[:0], segment, false)
-		if v, bad := p.judge(p.value, detect.Query, at); bad {
+		if v, bad := p.judge(p.value, detect.Row, at); bad {
 			return v, true
 		}
 	}

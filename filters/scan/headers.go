@@ -98,7 +98,7 @@ func placeOf(g grammar) detect.Place {
 	case locus:
 		return detect.Locus
 	}
-	return detect.Query
+	return detect.Row
 }
 
 // locus judges the values in a URL's query: what a page was asked for is not the page's fault, so as prose.
@@ -124,11 +124,11 @@ func (p *pass) cookies(raw []byte) (filters.Verdict, bool) {
 		pair, raw, _ = bytes.Cut(raw, []byte{';'})
 		key, value, _ := bytes.Cut(bytes.TrimLeft(pair, " "), []byte{'='})
 		at := spot{kind: "cookie", name: key}
-		if v, bad := p.judge(key, detect.Query, at); bad {
+		if v, bad := p.judge(key, detect.Row, at); bad {
 			return v, true
 		}
 		p.value = appendUnescaped(p.value[:0], value, false)
-		if v, bad := p.judge(p.value, detect.Query, at); bad {
+		if v, bad := p.judge(p.value, detect.Row, at); bad {
 			return v, true
 		}
 	}

@@ -46,7 +46,7 @@ func TestPromptsAreFree(t *testing.T) {
 		for _, attack := range r.Hits {
 			ran++
 			free(t, f, attack)
-			if !r.Line && !strings.ContainsAny(attack, "\r\n\x00") {
+			if r.Only == 0 && !strings.ContainsAny(attack, "\r\n\x00") {
 				structural(t, f, r.ID, attack)
 			}
 		}

@@ -35,13 +35,28 @@ type Place uint8
 
 // The places.
 const (
-	Query  Place = iota // one line with a value of its own: every rule
-	Field               // a value that may have lines: every rule but those about line ends
+	Query  Place = iota // a value of a query: it may have lines, as a text area sends them, but does not begin with one
+	Field               // a value that may have lines and even NUL: form, multipart, JSON
+	Row                 // one line with a value of its own: header, cookie, segment of a path
 	Agent               // prose with a grammar of its own (User-Agent, Accept): no rule marked Weak
 	Locus               // a whole URL (Referer): as Agent
 	Target              // a whole request path: as Agent, and no line can end in it
 	places
 )
+
+// Places is a set of places; the empty set is all of them.
+type Places uint8
+
+// in makes a set.
+func in(places ...Place) (s Places) {
+	for _, p := range places {
+		s |= 1 << p
+	}
+	return s
+}
+
+// Has reports whether p is in s.
+func (s Places) Has(p Place) bool { return s == 0 || s&(1<<p) != 0 }
 
 // Rule is one kind of attack, as data. The tests of this package hold every rule against its own examples.
 type Rule struct {
@@ -60,8 +75,10 @@ type Rule struct {
 	Form Form
 	// Weak rules need the value to be a field: prose such as a user agent explains what they look for.
 	Weak bool
-	// Line rules look for line ends and NUL, where none can be.
-	Line bool
+	// Quiet rules look for what a sentence may mention: one of words alone is no hit.
+	Quiet bool
+	// Only are the places in which the rule speaks; empty is all.
+	Only Places
 	// Hits and Misses are examples: values that are refused by this rule, and values that no rule may refuse.
 	Hits, Misses []string
 }

@@ -92,6 +92,11 @@ func appendSqueezed(dst, text []byte) ([]byte, bool) {
 			i += commentLen(text[i:]) - 1
 		case c == '\\' && i+1 < len(text) && !isHex(text[i+1]):
 			differs = true
+		case c == '?' && i+1 < len(text) && text[i+1] == '.': // optional chaining: a?.b is a.b, a?.(b) is a(b)
+			differs = true
+			if i+2 < len(text) && (text[i+2] == '(' || text[i+2] == '[' || text[i+2] == '`') {
+				i++
+			}
 		default:
 			if c == ':' || c == '(' || c == '<' || c == '=' {
 				worth = true
@@ -107,7 +112,7 @@ func appendUnquoted(dst, text []byte) ([]byte, bool) {
 	differs := false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case c == '\'' || c == '"' || c == '\\' || c == '^' || c == '`' && i > 0 && isAlnum(text[i-1]):
+		case c == '\'' || c == '"' || c == '\\' || c == '^' || c == '`' && i > 0 && (isAlnum(text[i-1]) || text[i-1] == '`'):
 			differs = true
 		case c == '$' && i+1 < len(text):
 			n, out := expansionLen(text[i:])

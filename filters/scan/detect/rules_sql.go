@@ -16,7 +16,7 @@ func sqlRules() []Rule {
 			Hits:    []string{"-1 UNION ALL SELECT 1,2", "1 union/**/select 2", "1'union(select 1)"},
 			Misses:  []string{"union was a great select", "Select a union representative", "European Union"}},
 		{ID: "sqli-select-from", Class: SQLi, Form: Spaced, Why: "a query, with its syntax",
-			Needs:   "*@0123456789'\"(,.;-=#",
+			Needs:   "*@0123456789'\"(,.;-=#_",
 			Any:     []string{"select"},
 			Pattern: `\bselect\b[\s(+]*(\*|@@|\d|null\b|'|"|distinct\b|top \d|if\s*\(|case\b|[\w.$` + "`" + `]+ ?\(|(concat|count|char|load_file|pg_\w+|version|user|database|sleep|current_setting)\b|[\w.]+ ?,|[\w.` + "`" + `]+ (from|into) [\w.` + "`" + `]+( ?(where|limit|union|order by|;|--|\)|#|')|$)|.{1,120}\bfrom (information_schema|dual|sys|mysql|pg_|users?\b|admin|all_))`,
 			Hits:    []string{"1;SELECT * FROM users", "(select password from users where id=1)", "select @@version"},
@@ -44,39 +44,39 @@ func sqlRules() []Rule {
 			Misses:  []string{"O'Reilly and Sons", "KNICKIN' AND KNACKIN' SEE", `"ON" WHITE GREEN`, "don't stop", "rock 'n' roll", `the words "this" and "that"`}},
 		{ID: "sqli-quotes", Class: SQLi, Form: Spaced, Why: "an operator between two quotes that end and begin strings",
 			Any:     []string{"'", `"`},
-			Pattern: `(^[^'"]*'[\s)]*(or|and|xor|mod|div|not r?like|not regexp|rlike|regexp|like)[\s(]*'|(^|[\w%)])'\s*[-+*/%^&|=<>!~]+\s*'(\w|$|\))|^['"]\s*['"]\s*(or|and)|['"]\)+\s*(or|and|union|having|where|limit|order|group|;|--|#|/\*)|['"]\s*(=|<=>|<>|!=)\s*['"(]|'\s*=\s*\(*'|'\s*[=<>]\s*\d+\s*(--|#|$|or|and))`,
+			Pattern: `(^[^'"]*'[\s)]*(or|and|xor|mod|div|not r?like|not regexp|rlike|regexp|like)[\s(]*'|(^|[\w%)])'\s*[-+*/%^&|=<>!~]+\s*'(\w|$|\))|^['"]\s*['"]\s*(or|and)|['"]\)+\s*(or|and|union|having|where|limit|order|group|;|--|#|/\*)|^\w+ '[-+*/%^&|<>=]+' \w+$|\blike ?\(?['"][%_]|^[^'"\s]{0,20}['"]\s*(or|and|xor|having|union)\s*$|["'][.,]{0,3}[("'][.,("')]{4,}|['"]\s*(=|<=>|<>|!=)\s*['"(]|'\s*=\s*\(*'|'\s*[=<>]\s*\d+\s*(--|#|$|or|and))`,
 			Hits:    []string{"A 'OR' B", "admin'-'", "') or 1", "'='", "'a'='a"},
 			Misses:  []string{"preserving the part before '-' symbol", "'this' and 'that'", `'-"8 TRACK"`}},
 		{ID: "sqli-cut", Class: SQLi, Form: Spaced, Why: "a quote that ends a string, then the end of the statement",
 			Any:     []string{"'", `"`},
-			Pattern: "['\"`´][\\s)]*(;\\s*(select|insert|update|delete|drop|alter|create|exec|execute|declare|shutdown|truncate|grant|waitfor|if|begin|set|use|call|return|while|end)\\b|--([\\s-]|$)|#\\s*$|/\\*|;\\s*(--|#|$)|;?\\x00)",
+			Pattern: "^[^'\"`´\\s]*\\s?[^'\"`´\\s]*['\"`´][\\s)]*(#\\s*$|;\\s*(--|#|$))|['\"`´][\\s)]*(;\\s*(select|insert|update|delete|drop|alter|create|exec|execute|declare|shutdown|truncate|grant|waitfor|if|begin|set|use|call|return|while|end)\\b|--([\\s-]|$)|/\\*|;\\s*--|;?\\x00)",
 			Hits:    []string{"admin'--", "'; drop table t", "x' #"},
-			Misses:  []string{"he said 'no' and left", `"a" -b`}},
+			Misses:  []string{"he said 'no' and left", `"a" -b`, "DRESS WITH HAT 18';", "BAMBOO CHARCOAL SOAP 1 '#"}},
 		{ID: "sqli-stacked", Class: SQLi, Form: Spaced, Why: "a second statement",
 			Any:     []string{";", "--", "#"},
-			Pattern: `;\s*(select\b|insert into\b|update \w+ set\b|delete from\b|drop (table|database|user|view|procedure|index|schema|login)\b|alter (table|database|user|login|session|system)\b|create (table|user|database|login|procedure|function|or replace)\b|exec(ute)?( |\()|declare @?\w+ |shutdown\b|truncate table\b|grant \w+|waitfor\b|if ?\(|begin\b.{0,60}\bend|copy \w+ (from|to)|return\b.{0,20}'|merge into|end ?;|iif ?\()`,
-			Hits:    []string{"1;drop table users", "1; exec master..xp_cmdshell 'x'", "1;iif(2=8,1,1/0)"},
-			Misses:  []string{"Fix it; create tables of contents", "Mozilla/5.0 (X11; Linux)"}},
+			Pattern: `;\s*(select\b\s*([*@('"\d]|\w+\s*\(|.{1,120}\bfrom\b|(null|user|version|database|sleep|if|case|top|distinct|all)\b|\w+[._]\w+|$)|insert into\b|update \w+ set\b|delete from\b|drop (table|database|user|view|procedure|index|schema|login)\b|alter (table|database|user|login|session|system)\b|create (table|user|database|login|procedure|function|or replace)\b|exec(ute)? ?(\(|['"@]|immediate|master|xp_|sp_|sys|dbms|msdb|\w+[.(]|\w+$)|declare @?\w+ |shutdown\b|truncate table\b|grant \w+|waitfor\b|if ?\(|begin\b.{0,60}\bend|copy \w+ (from|to)|return\b.{0,20}'|merge into|end ?;|iif ?\()`,
+			Hits:    []string{"1;drop table users", "1; exec master..xp_cmdshell 'x'", "1;iif(2=8,1,1/0)", "1;exec(char(1))"},
+			Misses:  []string{"Fix it; create tables of contents", "1; exec will create the case 7", "Mozilla/5.0 (X11; Linux)"}},
 		{ID: "sqli-statement", Class: SQLi, Form: Spaced, Why: "a statement that changes data or structure",
 			Needs:   ";-'\"()=@.",
-			Any:     []string{"drop ", "alter ", "insert ", "delete ", "update ", "create ", "truncate ", "exec ", "exec(", "declare ", "shutdown", "grant "},
-			Pattern: `(\b(drop|alter|truncate) (table|database|user|view|procedure|schema|login)\b[\s\w."'` + "`" + `\[\]]*(;|--|#|'|"|\)|$)|\balter (table|user|login|session|system) \w+ (add|drop|set|identified|with|modify)|\binsert into [\w.` + "`" + `"'\[\]]+ ?(\(|values|select)|\bdelete from [\w.` + "`" + `]+( where\b|;|--|$)|\bupdate [\w.]+ set [\w.]+ ?=|\bcreate (table|user|login|database|procedure|function) [\w."']+ ?(\(|as\b|identified|with\b|;|is\b)|\bexec(ute)?( immediate|\s*\(? ?['"@]| (master|xp_|sp_))|\bdeclare @\w+|\bgrant \w+ (on|to) )`,
+			Any:     []string{"drop ", "backup ", "restore ", "alter ", "insert ", "delete ", "update ", "create ", "truncate ", "exec ", "exec(", "declare ", "shutdown", "grant "},
+			Pattern: `(\b(drop|alter|truncate) (table|database|user|view|procedure|schema|login) [\w."'` + "`" + `\[\]][\s\w."'` + "`" + `\[\]]*(;|--|#|'|"|\)|$)|\b(backup|restore) (database|log) [\w.\[\]]+ (to|from) |\balter (table|user|login|session|system) \w+ (add|drop|set|identified|with|modify)|\binsert into [\w.` + "`" + `"'\[\]]+ ?(\(|values|select)|\bdelete from [\w.` + "`" + `]+( where\b|;|--|$)|\bupdate [\w.]+ set [\w.]+ ?=|\bcreate (table|user|login|database|procedure|function) [\w."']+ ?(\(|as\b|identified|with\b|;|is\b)|\bexec(ute)?( immediate|\s*\(? ?['"@]| (master|xp_|sp_))|\bdeclare @\w+|\bgrant \w+ (on|to) )`,
 			Hits:    []string{"drop table users;", "insert into t values (1)", "declare @x varchar(9)"},
-			Misses:  []string{"Create a table for guests", "update the set of tools", "How to drop a table in Excel"}},
+			Misses:  []string{"Create a table for guests", "update the set of tools", "How to drop a table in Excel", `"drop table" vs "delete from"`}},
 		{ID: "sqli-clause", Class: SQLi, Form: Spaced, Why: "the end of a query, put after a value",
 			Needs:   "'\"()0123456789;=",
 			Any:     []string{"order by", "group by", "limit", "rlike", "case when", "case ", "having", "for update", "fetch next", "offset ", "sounds like", "as char", "cast(", "convert(", "collate"},
-			Pattern: `(^|['"()\d\s;])(order by ([\d(-]|if|case|\w+ ?(--|#|\())|group by [\w.]+ (having|--|with)|limit \d+ ?(,|offset|--|;|into|procedure|union)|(rlike|regexp) ?\(|case when .{1,80} then\b|case .{1,60} when .{1,40} then|having ['\d(-]|having count|having \w+ ?(=|<|>)|cast ?\(.{1,80} as (char|int|signed|unsigned|varchar|nvarchar|numeric|text|decimal)|convert ?\( ?(int|char|varchar|[^)]{1,60} using))`,
+			Pattern: `(^|['"()\d\s;])(order by (\d+\b|[(-]|if|case|\w+ ?(--|#|\())|group by [\w.]+ (having|--|with)|limit \d+ ?(,|offset|--|;|into|procedure|union)|(rlike|regexp) ?\(|case when .{1,80} then\b|case .{1,60} when .{1,40} then|having ['\d(-]|having count|having \w+ ?(=|<|>)|cast ?\(.{1,80} as (char|int|signed|unsigned|varchar|nvarchar|numeric|text|decimal)|convert ?\( ?(int|char|varchar|[^)]{1,60} using))`,
 			Hits:    []string{"1 order by 10--", "1 limit 1,1", "(case when 1=1 then 1 else 2 end)"},
 			Misses:  []string{"order by tomorrow", "limit 5 items", "sorted in order by name"}},
 		{ID: "sqli-comment", Class: SQLi, Why: "a comment that hides or cuts the rest of a query",
-			Any:     []string{"/*", "--", "#", ";%00"},
-			Pattern: `(/\*!\d*|/\*\+|\w/\*.{0,40}\*/\w|\d( \)*|\)+ ?)(--|#)[\s-]*$|\d ?\)*/\*|\) ?(--|#)\s*\w*$|;\s*(--|#)\s*$|^['")\s]*--\s*$|\w --$|['"]\s*#)`,
-			Hits:    []string{"1/*!50000union*/", "12 --", "1) #", "admin/**/or"},
-			Misses:  []string{"DEAR FINN,--I think", "C# and F#", "issue #12", "see RFC 7230 -- chapter 3"}},
+			Any:     []string{"/*", "--", "#", ";%00", ";\x00"},
+			Pattern: `(/\*!\d*|/\*\+|\w/\*.{0,40}\*/\w|\d( \)*|\)+ ?)(--|#)[\s-]*$|\d ?\)*/\*|\) ?(--|#)\s*\w*$|;\s*(--|#)\s*$|^['")\s]*--\s*$|\w --$|^[^\s'"]{0,64}['"]\s*#|^\s*/\*[^*]{0,40}\*/\s*$|;\s*\x00)`,
+			Hits:    []string{"1/*!50000union*/", "/*!*/", "12 --", "1) #", "admin/**/or"},
+			Misses:  []string{"DEAR FINN,--I think", "C# and F#", "issue #12", "see RFC 7230 -- chapter 3", "FOO BAR'# BLAH"}},
 		{ID: "sqli-hex", Class: SQLi, Form: Spaced, Weak: true, Why: "strings built from numbers, as no person writes them",
-			Any:     []string{"0x", "char(", "chr(", "nchar(", "unhex", "char (", "ascii(", "substr", "mid(", "concat(", "version(", "database(", "user(", "hex(", "ord(", "length(", "if(", "iif(", "decode(", "cos(", "1.e(", "ifnull(", "nullif("},
-			Pattern: `(\bn?cha?r ?\(\s*(0x|\d+[\s,)])|\bunhex ?\(|\b(ascii|ord|hex) ?\( ?(mid|substr|substring|\(|1\.e|'|")|\b(substr|substring|mid) ?\( ?(\(|select|version|user|database|password|'|"|\w+ ?,\d)|\bconcat ?\(.{0,40}(0x|char|user|version|'|")|[\s,(=+]\(?(version|database|user|current_user|system_user|session_user|schema|last_insert_id|connection_id) ?\( ?\)|\b(iif|if) ?\( ?\d+ ?[=<>]|\w\.e ?\(|\b0x[0-9a-f]{8,}\b[\s,)])`,
+			Any:     []string{"0x", "1.e", "char(", "chr(", "nchar(", "unhex", "char (", "ascii(", "substr", "mid(", "concat(", "version(", "database(", "user(", "hex(", "ord(", "length(", "if(", "iif(", "decode(", "cos(", "1.e(", "ifnull(", "nullif("},
+			Pattern: `(\bn?cha?r ?\(\s*(0x|\d+[\s,)])|\bunhex ?\(|\b(ascii|ord|hex) ?\( ?(mid|substr|substring|\(|1\.e|'|")|\b(substr|substring|mid) ?\( ?(\(|select|version|user|database|password|'|"|\w+ ?,\d)|\bconcat ?\(.{0,40}(0x|char|user|version|'|")|[\s,(=+]\(?(version|database|user|current_user|system_user|session_user|schema|last_insert_id|connection_id) ?\( ?\)|\b(iif|if) ?\( ?\d+ ?[=<>]|\b\d\.e[.(]|\w\.e ?\(|\b0x[0-9a-f]{8,}\b[\s,)])`,
 			Hits:    []string{"char(58,58)", "ascii(substring(x,1,1))", "1,version(),3"},
 			Misses:  []string{"0x1F", "length (cm)"}},
 		{ID: "sqli-grammar", Class: SQLi, Form: Spaced, Why: "the tokens of the value make an SQL injection (libinjection)",
@@ -91,13 +91,20 @@ var blankByte = []byte{' '}
 
 // sqlGrammar asks libinjection about text and about what follows its first quotes; it reads the first five tokens alone.
 func sqlGrammar(text []byte) bool {
+	if sentence(text) {
+		return false
+	}
 	if injects(text) {
 		return true
 	}
+	url := text[0] == '/' || bytes.HasPrefix(text, []byte("http"))
 	tries := 0
 	for i, c := range text {
 		if c != '\'' && c != '"' && c != ')' {
 			continue
+		}
+		if c == '"' && url {
+			continue // a search for "like" in quotes
 		}
 		if bytes.Count(text[:i], blankByte) > 3 {
 			break // a sentence; the rules above know what breaks out of one
@@ -121,6 +128,9 @@ func injects(text []byte) bool {
 		if c >= 0x80 && len(text) < 64 { // other scripts look like barewords to it
 			return false
 		}
+	}
+	if !bytes.ContainsAny(text, " \n\t'\"(=") {
+		return false // a token that happens to end in --
 	}
 	is, _ := libinjection.IsSQLi(unsafe.String(&text[0], len(text)))
 	return is && sqlSyntax(text)

@@ -108,7 +108,7 @@ func (s *Set) match(sc *Scratch, text []byte, rules ruleSet) bool {
 	found.and(&rules)
 	for i := found.next(0); i >= 0; i = found.next(i + 1) {
 		r := &s.rules[i]
-		if r.Needs != "" && !bytes.ContainsAny(text, r.Needs) {
+		if r.Needs != "" && !bytes.ContainsAny(text, r.Needs) || r.Quiet && sentence(text) {
 			continue
 		}
 		if s.patterns[i] == nil && r.Judge == nil {

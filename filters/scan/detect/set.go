@@ -71,14 +71,6 @@ func (s *Set) wanted(want Mask, place Place) (w ruleSet) {
 
 // in reports whether r may speak in p.
 func (r *Rule) in(p Place) bool {
-	switch p {
-	case Query:
-		return true
-	case Field:
-		return !r.Line
-	case Agent, Locus:
-		return !r.Weak && !r.Line
-	default:
-		return !r.Weak
-	}
+	prose := p == Agent || p == Locus || p == Target
+	return r.Only.Has(p) && !(r.Weak && prose)
 }
