@@ -65,6 +65,12 @@ func (p *pass) pairs(raw []byte, kind string) (filters.Verdict, bool) {
 		pair, raw, _ = bytes.Cut(raw, []byte{'&'})
 		key, value, _ := bytes.Cut(pair, []byte{'='})
 		at := spot{kind: kind, name: key}
+		if bytes.ContainsAny(key, "+%;<\"'(") && len(value) > 0 { // no name of a field: what stands around = may belong together
+			p.value = appendUnescaped(p.value[:0], pair, true)
+			if v, bad := p.judge(p.value, where, at); bad {
+				return v, true
+			}
+		}
 		p.value = appendUnescaped(p.value[:0], key, true)
 		if v, bad := p.judge(p.value, where, at); bad {
 			return v, true

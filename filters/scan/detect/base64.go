@@ -5,8 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on base64: shorter runs decode to words by chance; longer ones are pictures.
+// Bounds on base64: shorter runs decode to words by chance; longer ones are pictures. A value that is base64 as a whole
+// may be shorter.
 const (
+	minWhole  = 8
 	minBase64 = 12
 	maxBase64 = 16 << 10
 )
@@ -28,7 +30,7 @@ var base64Value = func() (t [256]uint8) {
 
 // maybeBase64 reports whether b as a whole could be base64 of text.
 func maybeBase64(b []byte) bool {
-	if len(b) < minBase64 || len(b) > maxBase64 {
+	if len(b) < minWhole || len(b) > maxBase64 {
 		return false
 	}
 	for _, c := range b {
@@ -50,7 +52,11 @@ func (s *Set) base64(sc *Scratch, text []byte, w ruleSet) bool {
 		for to < len(text) && base64Value[text[to]] != 0 {
 			to++
 		}
-		if to-from >= minBase64 && to-from <= maxBase64 && s.decodedRun(sc, text[from:to], w) {
+		least := minBase64
+		if from == 0 && (to == len(text) || text[to] == '=') {
+			least = minWhole
+		}
+		if to-from >= least && to-from <= maxBase64 && s.decodedRun(sc, text[from:to], w) {
 			return true
 		}
 		from = to
@@ -90,15 +96,18 @@ func tail(n int) int {
 	return 0
 }
 
-// isText reports whether b is printable UTF-8.
+// isText reports whether b is printable UTF-8, or would be without a NUL that hides in it.
 func isText(b []byte) bool {
 	if !utf8.Valid(b) {
 		return false
 	}
+	nul := 0
 	for _, c := range b {
-		if c < ' ' && c != '\n' && c != '\r' && c != '\t' {
+		if c == 0 {
+			nul++
+		} else if c < ' ' && c != '\n' && c != '\r' && c != '\t' {
 			return false
 		}
 	}
-	return true
+	return nul <= 1
 }

@@ -8,6 +8,7 @@ const (
 	marker             // may begin an encoding
 	high               // not ASCII
 	ctrl               // a control byte
+	dot                // joins the parts of a name: java.lang.Runtime, boot.ini
 )
 
 // classOf is the table of classes by byte. A value without any of syntax, marker, high and ctrl, and with at most one
@@ -28,9 +29,10 @@ var classOf = func() (t [256]uint8) {
 	for _, c := range "\\%&" {
 		t[c] |= syntax | marker
 	}
-	for _, c := range "-._," { // alone they are in every id, date and model name
+	for _, c := range "-_," { // alone they are in every id, date and model name
 		t[c] = quiet
 	}
+	t['.'] = dot
 	return t
 }()
 

@@ -48,6 +48,23 @@ func lookupRules() []Rule {
 	}
 }
 
+// agentRules are the rules for tools that look for weaknesses, by what they call themselves, and for the names under which
+// they wait for an answer.
+func agentRules() []Rule {
+	return []Rule{
+		{ID: "injection-scanner", Class: Injection, Only: in(Agent), Why: "a user agent of a tool that attacks; what only surveys the Internet is none",
+			Any:     []string{"sqlmap", "nuclei", "openvas", "nessus", "acunetix", "netsparker", "invicti", "w3af", "havij", ".nasl", "commix", "xsser", "fimap", "jaeles", "feroxbuster", "wpscan", "projectdiscovery", "_injection", "zmeu"},
+			Pattern: `(\bsqlmap[/ ]|\bnuclei\b.{0,40}(project|scan|engine|/)|projectdiscovery|openvas|\bnessus\b|acunetix|netsparker|\binvicti|\bw3af|\bhavij\b|\.nasl\b|\bcommix|\bxsser\b|\bfimap|\bjaeles|feroxbuster|\bwpscan|(sql|command|code|xss)_injection|\bzmeu\b)`,
+			Hits:    []string{"sqlmap/1.7", "Nuclei - Open-source project (github.com/projectdiscovery/nuclei)", "OpenVAS", "x_sql_injection.nasl"},
+			Misses:  []string{"Mozilla/5.0 (X11; Linux x86_64)", "OpenAI/Python 1.54.3", "NucleiBrowser", "curl/8.5.0", "WhatWeb/0.4.8", "masscan/1.0"}},
+		{ID: "injection-callback", Class: Injection, Why: "a name under which a tool waits to hear that its attack ran",
+			Any:     []string{"burpcollaborator.net", "oastify.com", "interact.sh", "oast.", "dnslog.cn", "ceye.io", "bxss.me", "xss.ht", "canarytokens.", "requestrepo.com"},
+			Pattern: `\w\.(burpcollaborator\.net|oastify\.com|interact\.sh|oast\.(me|pro|live|site|online|fun)|dnslog\.cn|ceye\.io|bxss\.me|xss\.ht|canarytokens\.(com|org)|requestrepo\.com)`,
+			Hits:    []string{"http://lmb1ikpej3.burpcollaborator.net/", "x.oast.fun"},
+			Misses:  []string{"toast.fun", "what is oastify.com"}},
+	}
+}
+
 // controlRules are the rules for line ends and NUL where neither can be.
 func controlRules() []Rule {
 	return []Rule{

@@ -34,7 +34,7 @@ var dashes = []byte("--")
 // string). It reports the first hit in the classes of want; nothing is allocated for a clean value once sc has grown.
 func (s *Set) Scan(sc *Scratch, value []byte, want Mask, place Place) (Hit, bool) {
 	c := classes(value)
-	if c&^blank == 0 && (c&blank == 0 || len(value) < 8) && !maybeBase64(value) && !bytes.Contains(value, dashes) && (len(value) == 0 || value[0] != '.') {
+	if c&^blank == 0 && (c&blank == 0 || len(value) < 8) && place != Agent && !maybeBase64(value) && !bytes.Contains(value, dashes) {
 		return Hit{}, false
 	}
 	w := s.wanted(want, place)

@@ -10,6 +10,7 @@ const (
 
 var (
 	tailEnd   = regexp.MustCompile(`^(` + shellEnd + `)`)
+	tailLine  = regexp.MustCompile(`^\s*(\\n|\\r|%0a|%0d|[\n\r]|$)`)
 	tailArg   = regexp.MustCompile(`^[\s+]+(` + shellFile + `)`)
 	tailSure  = regexp.MustCompile(`^(` + shellEnd + `|[\s+]+(` + shellFile + `|[."'\d<>|{]|\w+[/.@=:(]\S|\S+\s*$|\S+[\s+]*([|;&\n]|\\n|\\r)|localgroup|user|view|share|start|stop|add|-\w)|[$%{<>*?\\/][^\s]{0,40}|=\$)`)
 	tailWord  = regexp.MustCompile(`^([\s+]+(` + shellFile + `|\S+[\s+]*(\\n|\\r|>\s*/|\|\s*(sh|bash|nc|tee)\b)|\w+=\S)|[${<>\\]\S)`)
@@ -31,6 +32,12 @@ func separated(text []byte) bool {
 		rest := text[i+n:]
 		if len(rest) > ahead {
 			rest = rest[:ahead]
+		}
+		if text[i] == '<' && n == 1 { // an element of HTML begins so too
+			if word := wordLen(rest); programOf(rest[:word]) != noProgram && tailLine.Match(rest[word:]) {
+				return true
+			}
+			continue
 		}
 		if command(rest, positionOf(text, i, n, rest)) {
 			return true

@@ -19,6 +19,7 @@ const (
 	Userinfo  = "ssrf-userinfo" // something before an @
 	Address   = "ssrf-address"  // private, loopback, link-local, metadata or otherwise not public
 	Name      = "ssrf-name"     // a name of the inside, or one that anybody points inside
+	Identity  = "ssrf-identity" // a server of tokens and identities, where no picture lies
 	Redirect  = "ssrf-redirect" // an address of the inside, handed to a host that might lead there
 	NotOnList = "ssrf-host"     // not among the allowed hosts
 )
@@ -69,6 +70,9 @@ func Judge(url []byte, allow []string) string {
 	}
 	if why := judgeHost(host); why != "" {
 		return why
+	}
+	if identity(tail) {
+		return Identity
 	}
 	return redirect(tail)
 }
@@ -138,6 +142,25 @@ var inside = []string{
 	"*.local", "*.localhost", "*.localdomain", "*.internal", "*.intranet", "*.lan", "*.corp", "*.home", "*.private", "*.arpa", "*.svc", "*.cluster", "*.docker",
 	"*nip.io", "*sslip.io", "*xip.io", "*localtest.me", "*lvh.me", "*vcap.me", "*lacolhost.com", "*r3dir.me", "*1u.ms", "*rbndr.us", "*traefik.me",
 	"*127-0-0-1.org.uk", "*yoogle.com", "*fuf.me", "*local.sisteminha.com", "*backname.io", "*readme.localtest.me", "*ngrok.localhost", "*burpcollaborator.net", "*interact.sh", "*oast.fun", "*oastify.com",
+}
+
+// identity reports whether a path is one of OAuth or OpenID Connect (RFC 6749, RFC 8414): what answers there is a secret, or
+// takes one.
+func identity(tail []byte) bool {
+	path := tail
+	if i := bytes.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	for len(path) > 0 {
+		var segment []byte
+		segment, path, _ = bytes.Cut(path, []byte{'/'})
+		for _, name := range [...]string{"oauth", "oauth2", "openid-connect", "tokeninfo", ".well-known"} {
+			if strings.EqualFold(string(segment), name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // redirect looks for an address of the inside in the rest of a URL.

@@ -36,6 +36,8 @@ func TestJudge(t *testing.T) {
 	f("/9j/"+strings.Repeat("4AAQ", 20), "")
 	f("/var/lib/models/"+strings.Repeat("abcdef/", 8)+"key", Scheme)
 	f("https://r.example.com/?to=http://127.0.0.1/", Redirect)
+	f("https://accounts.example.com/oauth2/v1/tokeninfo?access_token=x", Identity)
+	f("https://example.com/oauth2.png", "")
 	f("https://img.example-cdn.com/x", "", "*.example-cdn.com")
 	f("https://other.example/x", NotOnList, "*.example-cdn.com")
 	f("http://minio:9000/x", "", "minio")
