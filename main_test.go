@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"net"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -15,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -204,6 +208,83 @@ func compiles(t *testing.T, source []byte) {
 		_ = report.WriteText(&text)
 		t.Errorf("%s\nin\n%s", text.String(), source)
 	}
+}
+
+// TestReadmeWalk runs the README's five minutes from nothing to a policy of one's own: its shell blocks, one after the other
+// in one shell, as they stand. The machine's ports may be taken, so it has a network of its own where the kernel gives one;
+// elsewhere the two port numbers are replaced.
+func TestReadmeWalk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, walk, _ := strings.Cut(string(readme), "<!-- walk -->\n")
+	walk, _, _ = strings.Cut(walk, "<!-- end -->")
+	script := "set -e -m\n"
+	blocks := regexp.MustCompile("(?ms)^   ```sh\n(.*?)^   ```").FindAllStringSubmatch(walk, -1)
+	for _, b := range blocks {
+		script += strings.ReplaceAll("\n"+strings.TrimSuffix(b[1], "\n"), "\n   ", "\n") + "\n"
+	}
+	if len(blocks) < 6 {
+		t.Fatalf("the README's walk has %d blocks", len(blocks))
+	}
+	dir := t.TempDir()
+	sources(t, dir)
+	shell := []string{"unshare", "-rn", "bash", "-c", "ip link set lo up\n" + script}
+	if exec.Command("unshare", "-rn", "ip", "link", "set", "lo", "up").Run() != nil {
+		t.Log("no network of one's own here: the ports are replaced")
+		proxied, admin := freePort(t), freePort(t)
+		script = strings.NewReplacer("127.0.0.1:8000", proxied, "127.0.0.1:9000", admin).Replace(script)
+		shell = []string{"env", "BLAZE_LISTEN=" + proxied, "BLAZE_ADMIN=" + admin, "bash", "-c", script}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, shell[0], shell[1:]...)
+	c.Dir, c.WaitDelay = dir, time.Second
+	c.Env = append(os.Environ(), "GOFLAGS=-trimpath") // what was built in another folder need not be built again
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s\nof\n%s", err, out, script)
+	}
+	rest := string(out)
+	for _, want := range []string{"blz_", "ok: 1 file, 0 warnings; tests: 3 passed", "ready", `"object":"chat.completion"`, " 200\n",
+		`"code":"model_not_allowed"`, " 403\n", `"rule": "model"`, `"status": "reloaded"`, `"object":"chat.completion"`, " 200\n"} {
+		_, after, ok := strings.Cut(rest, want)
+		if !ok {
+			t.Fatalf("want %q next in\n%s\nof\n%s", want, rest, out)
+		}
+		rest = after
+	}
+}
+
+// sources copies what the program is built from.
+func sources(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"go.mod", "go.sum", "main.go", "filters", "policy", "proxy", "telemetry", "upstream"} {
+		to := filepath.Join(dir, name)
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(to, text, 0o644)
+		} else {
+			err = os.CopyFS(to, os.DirFS(name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }
 
 // TestReadmeTables compares the README's tables of flags, errors and metrics with the code; -update rewrites them.
