@@ -63,6 +63,7 @@ var (
 	RequestTimeout       = &Denial{Status: 408, Type: invalidRequest, Code: "request_timeout", Message: "The request did not arrive in time."}
 	RequestTooLarge      = &Denial{Status: 413, Type: invalidRequest, Code: "request_too_large", Message: "The request body is too large.", Final: true}
 	UnsupportedMediaType = &Denial{Status: 415, Type: invalidRequest, Code: "unsupported_media_type", Message: "The content type or content encoding is not supported here.", Final: true}
+	IdempotencyReused    = &Denial{Status: 422, Type: invalidRequest, Code: "idempotency_key_reused", Message: "The idempotency key was used for another request.", Final: true}
 	HeadersTooLarge      = &Denial{Status: 431, Type: invalidRequest, Code: "headers_too_large", Message: "The request's headers are too large.", Final: true}
 
 	RateLimitExceeded = &Denial{Status: 429, Type: rateLimit, Code: "rate_limit_exceeded", Message: "The rate limit is exceeded."}
@@ -85,7 +86,7 @@ func Catalogue() []*Denial {
 		MissingCredentials, InvalidAPIKey, InvalidToken, TokenExpired, InsufficientAuth,
 		ThreatDetected, AddressDenied, InsufficientPermissions, ModelNotAllowed, ParameterNotAllowed,
 		UnknownRoute, MethodNotAllowed,
-		RequestTimeout, RequestTooLarge, UnsupportedMediaType, HeadersTooLarge,
+		RequestTimeout, RequestTooLarge, UnsupportedMediaType, IdempotencyReused, HeadersTooLarge,
 		RateLimitExceeded, QueueFull, QueueTimeout, TooManySessions,
 		InternalError, UpstreamError, UpstreamUnavailable, FilterUnavailable, Draining, UpstreamTimeout,
 	}

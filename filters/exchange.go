@@ -86,8 +86,10 @@ type Exchange struct {
 	// ratelimit and circuit: time spent waiting on purpose.
 	Waited time.Duration
 
-	// circuit: the right to send to a target.
+	// circuit: the right to send to a target, or an answer out of memory.
 	Lease *upstream.Lease
+	// circuit: what the upstream's cache, and its memory of idempotency keys, had to do with it.
+	Cache, Idempotency upstream.Recall
 
 	// proxy.relay and proxy.refuse: how it went.
 	Status    int

@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"blaze/filters"
+	"blaze/upstream"
 )
 
 // outgoing turns the request's head into what the model server gets: nothing that concerns only the client's connection
@@ -179,6 +180,12 @@ func (e *exchange) mark(h *fasthttp.ResponseHeader) {
 	}
 	if e.Sanitized != "" {
 		h.Set("X-Blaze-Sanitized", e.Sanitized)
+	}
+	if e.Cache != upstream.NoRecall {
+		h.Set("X-Cache", e.Cache.String())
+	}
+	if e.Idempotency == upstream.Hit || e.Idempotency == upstream.Join {
+		h.Set("Idempotent-Replayed", "true")
 	}
 	e.limitHeaders(h, "requests", &e.Limits.Requests)
 	e.limitHeaders(h, "tokens", &e.Limits.Tokens)

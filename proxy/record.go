@@ -69,7 +69,7 @@ func (e *exchange) account() *telemetry.Record {
 	r.Shadow = e.Shadows
 	r.BytesIn, r.BytesOut, r.Frames = e.BytesIn, e.BytesOut, e.Frames
 	r.TokensIn, r.TokensOut, r.UsageReported = e.Usage.Input, e.Usage.Output, e.Usage.Reported
-	r.Stream = e.relay.events
+	r.Stream, r.Cache, r.Idempotency = e.relay.events, e.Cache.String(), e.Idempotency.String()
 	r.FirstByte, r.Waited, r.Total = e.FirstByte, e.Waited, total
 	r.Overhead = max(0, e.overhead(total))
 	if wanted, body := e.s.tel.WantsRequest(r.Filter != ""); wanted && !e.hijacked {

@@ -117,6 +117,9 @@ func (r *relay) whole(size int64) {
 			e.ctx.Response.SetBody(body)
 			r.end()
 		}
+		if err == io.EOF && e.Abort == "" && e.conn != nil && e.conn.gone.Load() { // the answer was finished for others
+			e.Abort, e.Result = "client_gone", upstream.Neutral
+		}
 		return
 	}
 }
@@ -238,13 +241,37 @@ func (r *relay) Close() error {
 // end takes the account and gives the upstream's connection back.
 func (r *relay) end() {
 	e := r.e
+	r.carryOn()
 	e.Usage, e.Frames = r.meter.Usage(), r.meter.Frames()
+	if r.meter.Failed() {
+		e.Lease.Spoil() // an error is nobody else's answer
+	}
+	if e.Lease.Remembered() {
+		e.Usage = engine.Usage{Reported: true} // no model worked for it
+	}
 	if r.events && e.Abort == "" && e.Status < 300 && (r.meter.Failed() || r.sse && e.Endpoint.Streams && !r.meter.Ended() && e.Frames > 0) {
 		// A 200 that holds an error, or a stream that stops without saying so, is a failure that no status shows.
 		e.Result = upstream.Failure
+		e.Lease.Spoil()
 	}
 	r.stop()
 	r.unwatch()
+}
+
+// carryOn reads the rest of an answer that its own client does not wait for any more, as long as others wait for the same.
+func (r *relay) carryOn() {
+	e := r.e
+	if r.resp == nil || e.Abort != "client_gone" || !e.Lease.Wanted() {
+		return
+	}
+	e.forward = append(e.forward[:0], make([]byte, 4<<10)...)
+	for e.Lease.Wanted() {
+		n, err := r.resp.Read(e.forward)
+		r.meter.Feed(e.forward[:n])
+		if err != nil {
+			return
+		}
+	}
 }
 
 // panicked ends a stream whose relay has a bug.

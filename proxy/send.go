@@ -26,7 +26,13 @@ func (e *exchange) send() bool {
 	for {
 		e.fillBody()
 		err := e.roundTrip()
-		if !e.failed(err) || !e.Lease.Elsewhere(&e.request, err) || !circuit.Fall(&e.Exchange) {
+		switch {
+		case errors.Is(err, upstream.ErrAlone):
+			if v := circuit.Alone(&e.Exchange); !v.Passed() {
+				e.DeniedBy = "circuit"
+				return e.denied(v)
+			}
+		case !e.failed(err) || !e.Lease.Elsewhere(&e.request, err) || !circuit.Fall(&e.Exchange):
 			return e.answered(err)
 		}
 	}
@@ -71,6 +77,7 @@ func (e *exchange) answered(err error) bool {
 	if err != nil {
 		return e.upstreamFailed(err)
 	}
+	e.Lease.Adopt()
 	e.Result = upstream.Success
 	if status := e.relay.resp.Header.StatusCode(); status >= 500 {
 		e.Result = upstream.Failure

@@ -45,6 +45,8 @@ func (a *accessLog) write(r *Record) {
 	str(e, "engine", r.Engine)
 	str(e, "upstream", r.Upstream)
 	str(e, "target", r.Target)
+	str(e, "cache", r.Cache)
+	str(e, "idempotency", r.Idempotency)
 	e.Int("status", r.Status)
 	denial(e, r)
 	amounts(e, r)

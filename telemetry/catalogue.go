@@ -89,6 +89,10 @@ func Catalogue() []Metric {
 		counter("blaze_breaker_changes_total", "changes", "Changes of a breaker's state.", "upstream", "target", "to"),
 		gauge("blaze_queue_depth", "requests", "Requests waiting for a place at an upstream.", "upstream"),
 		gauge("blaze_concurrency_limit", "requests", "Places at an upstream now; it moves when the limit is adaptive.", "upstream"),
+		counter("blaze_cache_requests_total", "requests", "Requests that the cache could answer, by what became of them: miss, hit, join, stale, bypass.", "upstream", "result"),
+		counter("blaze_idempotency_requests_total", "requests", "Requests with an idempotency key, by what became of them: miss, hit, join.", "upstream", "result"),
+		gauge("blaze_cache_bytes", "bytes", "Memory for kept answers now, by what keeps them: cache, idempotency.", "upstream", "store"),
+		gauge("blaze_cache_entries", "answers", "Kept answers now, those being written too.", "upstream", "store"),
 
 		// Limits.
 		counter("blaze_ratelimit_decisions_total", "decisions", "Decisions of a limit other than letting pass.", "limit", "decision"),

@@ -38,6 +38,8 @@ type Record struct {
 	UsageReported     bool
 	Stream            bool
 	Frames            int64
+	// Cache and Idempotency say what an upstream's memory had to do with it: hit, join, miss, stale, bypass. Empty when nothing.
+	Cache, Idempotency string
 	// FirstByte is from the request's begin to the first byte of the answer's body; zero when there was none.
 	FirstByte time.Duration
 	// Overhead is the time spent in Blaze itself: total less waiting for the client, the limits' queues and the upstream.

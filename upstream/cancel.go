@@ -15,6 +15,8 @@ type Cancel struct {
 	conn      net.Conn      // guarded by mu; the attached upstream connection
 	cancelled bool          // guarded by mu
 	done      chan struct{} // guarded by mu; made when first asked for
+	kept      bool          // guarded by mu; others wait for what the exchange does
+	noted     bool          // guarded by mu; Cancel was called meanwhile
 }
 
 var longAgo = time.Unix(1, 0)
@@ -23,7 +25,7 @@ var longAgo = time.Unix(1, 0)
 func (c *Cancel) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.conn, c.cancelled, c.done = nil, false, nil
+	c.conn, c.cancelled, c.done, c.kept, c.noted = nil, false, nil, false, false
 }
 
 // Done is closed on cancellation. Only waits (queues, delays) need it, so it costs only those.
@@ -46,10 +48,30 @@ func (c *Cancel) Cancelled() bool {
 	return c.cancelled
 }
 
-// Cancel ends the exchange: waiters wake, the attached connection is interrupted. More calls do nothing.
+// Cancel ends the exchange: waiters wake, the attached connection is interrupted. More calls do nothing. While the
+// exchange is kept, it is only noted.
 func (c *Cancel) Cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.kept {
+		c.noted = true
+		return
+	}
+	c.cancelLocked()
+}
+
+// Keep has the exchange go on without its client, because others wait for its answer, until Keep(false): a Cancel that
+// came meanwhile then takes effect.
+func (c *Cancel) Keep(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = on
+	if !on && c.noted {
+		c.cancelLocked()
+	}
+}
+
+func (c *Cancel) cancelLocked() {
 	if c.cancelled {
 		return
 	}

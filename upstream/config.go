@@ -21,6 +21,8 @@ type Config struct {
 	TLS         *TLS         `yaml:"tls" doc:"for https targets: whom to trust and which certificate to show"`
 	Retry       *Retry       `yaml:"retry" doc:"when a request is sent again; absent: only to another target, when no connection came about"`
 	Breaker     Breaker      `yaml:"breaker" doc:"when a target that fails is left alone for a while"`
+	Cache       *Cache       `yaml:"cache" doc:"answers kept for those who ask the very same again; absent: none"`
+	Idempotency *Idempotency `yaml:"idempotency" doc:"requests with an Idempotency-Key that are not run twice; absent: the field is passed on and means nothing here"`
 }
 
 // Target is one model server.

@@ -19,6 +19,7 @@ type Fallback struct {
 	Model    string `yaml:"model" doc:"the model to ask for there" example:"llama-3-8b"`
 	Status   int    `yaml:"status" doc:"instead of an upstream: status of a fixed answer" example:"200"`
 	Body     any    `yaml:"body" doc:"its body; text as it is, anything else as JSON" example:"{choices: []}"`
+	Cached   bool   `yaml:"cached" doc:"instead of an upstream: an answer that the cache has to the very same request, past its ttl too" example:"true"`
 }
 
 // UnmarshalText reads the short form: the name of an upstream.
@@ -29,15 +30,16 @@ func (f *Fallback) UnmarshalText(text []byte) error {
 
 // Want says what UnmarshalText reads.
 func (*Fallback) Want() string {
-	return "the name of an upstream, or a map with upstream and model, or with status and body"
+	return "the name of an upstream, or a map with upstream and model, with status and body, or with cached"
 }
 
 // alternative is a Fallback, compiled.
 type alternative struct {
-	name   string // the upstream's, or fixed
-	pool   *Pool  // nil for a fixed answer
+	name   string // the upstream's, or fixed, or cached
+	pool   *Pool  // nil for a fixed or a cached answer
 	model  string
 	answer *fixed
+	cached bool
 }
 
 // fixed is an answer that needs no target.
@@ -55,6 +57,9 @@ func linkFallbacks(cfg map[string]Config, pools map[string]*Pool, names []string
 		for i, f := range c.Fallback {
 			path := fmt.Sprintf("%s.fallback[%d]", name, i)
 			a, err := link(f, path, pools[f.Upstream], names)
+			if f.Cached && c.Cache == nil {
+				err = setting.Wrong(path, "a cache section in this upstream, whose answers can stand in", "none")
+			}
 			if f.Upstream == name && f.Model == "" {
 				err = setting.Wrong(path, "another upstream, or another model of this one", f.Upstream)
 			}
@@ -66,6 +71,12 @@ func linkFallbacks(cfg map[string]Config, pools map[string]*Pool, names []string
 }
 
 func link(f Fallback, path string, pool *Pool, names []string) (alternative, error) {
+	if f.Cached {
+		if f.Upstream != "" || f.Model != "" || f.Status != 0 || f.Body != nil {
+			return alternative{}, setting.Wrong(path, "an upstream, a fixed answer or a cached one, not several", "cached and more")
+		}
+		return alternative{name: "cached", cached: true}, nil
+	}
 	if f.Upstream != "" {
 		a := alternative{name: f.Upstream, pool: pool, model: f.Model}
 		switch {
@@ -99,6 +110,13 @@ func link(f Fallback, path string, pool *Pool, names []string) (alternative, err
 func (p *Pool) AcquireFallback(from int, w Want) *Lease {
 	for i := from; i < len(p.fallbacks); i++ {
 		a := &p.fallbacks[i]
+		if a.cached {
+			if l := p.stale(w); l != nil {
+				l.via, l.index = a, i
+				return l
+			}
+			continue
+		}
 		if a.answer != nil {
 			l := p.lease(w)
 			l.fixed, l.via, l.index = a.answer, a, i
@@ -113,8 +131,8 @@ func (p *Pool) AcquireFallback(from int, w Want) *Lease {
 	return nil
 }
 
-// Fallback says whether the lease came from AcquireFallback: the fallback's index and name (fixed for a fixed answer),
-// and the model to ask for there, if the policy names one.
+// Fallback says whether the lease came from AcquireFallback: the fallback's index and name (fixed or cached where no
+// upstream is asked), and the model to ask for there, if the policy names one.
 func (l *Lease) Fallback() (index int, name, model string, ok bool) {
 	if l.via == nil {
 		return 0, "", "", false
@@ -126,7 +144,7 @@ func (l *Lease) Fallback() (index int, name, model string, ok bool) {
 // error but an answer that failed: when nothing of r was accepted, when the target refused it before work (429, 503) or
 // gave it up (500), or when r is idempotent.
 func (l *Lease) Elsewhere(r *Request, err error) bool {
-	if l.fixed != nil || r.Stream != nil {
+	if l.fixed != nil || l.stored != nil || r.Stream != nil {
 		return false
 	}
 	if err == nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"blaze/upstream/cache"
 )
 
 // Lease is the right to send one request to a pool. It is pooled itself: it belongs to one exchange from Acquire until
@@ -26,6 +28,10 @@ type Lease struct {
 	via   *alternative
 	index int
 	fixed *fixed
+
+	// What the pool's memory has to do with it: stored gives the answer out of it, record is written as the answer comes.
+	stored *cache.Reader
+	record *recording
 
 	limits
 	resp    Response
@@ -66,7 +72,10 @@ func (t *ticket) prove() {
 
 // Info names what was leased; after a RoundTrip, the target that answered.
 func (l *Lease) Info() Info {
-	if l.target == nil { // a fixed answer
+	switch {
+	case l.stored != nil:
+		return Info{Pool: l.pool.name, Target: "cache", Engine: l.pool.engine}
+	case l.target == nil:
 		return Info{Pool: l.pool.name, Target: "fixed", Engine: l.pool.engine}
 	}
 	return Info{Pool: l.pool.name, Target: l.target.url, Engine: l.pool.engine}
@@ -114,6 +123,10 @@ func (l *Lease) Release(o Outcome) {
 		return
 	}
 	l.resp.Close()
+	l.endRecord(false)
+	if l.stored != nil {
+		l.stored.Close()
+	}
 	if l.target != nil {
 		l.whole.record(l.leave(o))
 		l.pool.gate.leave(l.pool.places())
@@ -126,7 +139,7 @@ func (l *Lease) recycle() {
 	p := l.pool
 	l.pool, l.target, l.want, l.limits, l.tried = nil, nil, Want{}, limits{}, l.tried[:0]
 	l.whole, l.ticket = ticket{}, ticket{}
-	l.via, l.index, l.fixed = nil, 0, nil
+	l.via, l.index, l.fixed, l.stored, l.record = nil, 0, nil, nil, nil
 	l.resp.lease, l.resp.rest = nil, nil
 	p.leases.Put(l)
 }
@@ -140,6 +153,9 @@ func (l *Lease) RoundTrip(r *Request, cancel *Cancel, deadline time.Time) (*Resp
 	l.resp.reset(l)
 	if l.fixed != nil {
 		return l.answerFixed(), nil
+	}
+	if l.stored != nil {
+		return l.answerStored()
 	}
 	if l.pool.budget != nil {
 		l.pool.budget.add()

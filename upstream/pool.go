@@ -38,6 +38,7 @@ type Pool struct {
 	queue      *Queue                     // nil: nobody waits
 	outcomes   [causes]*telemetry.Counter // of attempts
 	leases     sync.Pool
+	memory     *memory // nil: no answer is kept
 }
 
 // Name is the policy's name for the pool; Engine is what it speaks.
@@ -65,7 +66,7 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		problems = append(problems, checkHealth(cfg.Health, e.HealthPath))
 	}
 	problems = append(problems, checkTimeout(cfg.Timeout), checkRetry(cfg.Retry), checkBreaker(cfg.Breaker),
-		checkPlaces(cfg.Concurrency, cfg.Queue))
+		checkPlaces(cfg.Concurrency, cfg.Queue), checkMemory(&cfg))
 	if p.retry = cfg.Retry; p.retry != nil {
 		p.budget = newBudget(cfg.Retry.Budget)
 	}
@@ -102,6 +103,7 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 	p.affine = cfg.Balance == Prefix
 	p.picker = newPicker(cfg.Balance, p.targets)
 	p.inherit(cfg, prev, env)
+	p.memory = newMemory(name, cfg, prev, env)
 	return p, errors.Join(problems...)
 }
 

@@ -66,6 +66,7 @@ func (ps *Pools) Run(ctx context.Context) {
 	for _, p := range ps.byName {
 		wg.Go(func() { p.checkTargets(ctx) })
 		wg.Go(func() { p.adapt(ctx) })
+		p.memory.run(ctx, &wg)
 	}
 	<-ctx.Done()
 	wg.Wait()
@@ -82,6 +83,7 @@ func (ps *Pools) gauges(on bool) {
 	for _, p := range ps.byName {
 		show("blaze_queue_depth", func() float64 { return float64(p.gate.waiting.Load()) }, p.name)
 		show("blaze_concurrency_limit", func() float64 { return float64(p.places()) }, p.name)
+		p.memory.gauges(p.name, show)
 		if p.breaker != nil {
 			show("blaze_breaker_state", p.breaker.gauge, p.name, allTargets)
 		}
@@ -118,6 +120,7 @@ func (ps *Pools) Checks() []telemetry.Check {
 	checks := make([]telemetry.Check, 0, len(ps.names))
 	for _, name := range ps.names {
 		checks = append(checks, ps.byName[name].check())
+		checks = append(checks, ps.byName[name].memoryChecks()...)
 	}
 	return checks
 }

@@ -31,6 +31,8 @@ type Response struct {
 	rest    []byte // of a fixed answer's body
 	open    bool   // a fixed answer is being read
 	begun   bool   // the body has begun
+
+	recorded bool // what is read goes into the pool's memory too
 }
 
 // errClosed: the response is read after its Close.
@@ -39,7 +41,7 @@ var errClosed = errors.New("upstream response closed")
 func (r *Response) reset(l *Lease) {
 	r.Size, r.Retries, r.framing.status = 0, 0, 0
 	r.lease, r.conn, r.err, r.tunnel = l, nil, nil, nil
-	r.body, r.rest, r.open = body{}, nil, false
+	r.body, r.rest, r.open, r.recorded = body{}, nil, false, false
 }
 
 // begin starts the body that follows the head on c.
@@ -70,6 +72,8 @@ func (r *Response) Read(p []byte) (int, error) {
 	switch {
 	case r.err != nil:
 		return 0, r.err
+	case r.open && r.lease.stored != nil:
+		return r.readStored(p)
 	case r.open:
 		return r.readFixed(p)
 	case r.conn == nil:
@@ -83,6 +87,9 @@ func (r *Response) Read(p []byte) (int, error) {
 		r.lease.judge(err)
 	}
 	r.err = err
+	if r.recorded {
+		r.lease.recordRead(p[:n], err)
+	}
 	if n > 0 {
 		r.firstByte()
 		if l := r.lease; l.verdict != Failure {
@@ -124,6 +131,9 @@ func (r *Response) Close() {
 	r.open = false
 	if c == nil {
 		return
+	}
+	if r.recorded {
+		r.lease.endRecord(r.err == io.EOF)
 	}
 	r.conn = nil
 	clean := r.lease.cancel.detach()

@@ -34,6 +34,11 @@ var (
 	ErrRequestBody = errors.New("request body ended early")
 	// ErrCancelled: Cancel was called, the client has gone or the exchange was given up.
 	ErrCancelled = errors.New("cancelled")
+	// ErrAlone: the answer that this exchange waited for with others failed before it began; it may ask on its own. The
+	// request was not sent.
+	ErrAlone = errors.New("the shared answer failed")
+	// ErrKeyReused: the idempotency key stands for another request. The request was not sent.
+	ErrKeyReused = errors.New("idempotency key reused")
 	// ErrTimeout: the exchange's whole time (proxy.timeout or the route's) is used up.
 	ErrTimeout = errors.New("exchange timed out")
 )
@@ -49,6 +54,8 @@ type Want struct {
 	Force bool
 	// Avoid lists targets already tried for this exchange.
 	Avoid []string
+	// Memory is what the pool may answer from memory, and remember; nil when nothing.
+	Memory *Memory
 }
 
 // Request is one request as it goes on the wire, byte for byte: Head is complete but for the framing of the body,

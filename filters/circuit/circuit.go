@@ -5,6 +5,7 @@ package circuit
 
 import (
 	"errors"
+	"sync"
 
 	"blaze/filters"
 	"blaze/upstream"
@@ -14,8 +15,8 @@ import (
 // figures of breakers, queues and limits stand in the upstreams section, by the targets they are about.
 type Config struct{}
 
-// Filter is the circuit filter. Immutable after New, safe for concurrent use.
-type Filter struct{}
+// Filter is the circuit filter. Safe for concurrent use.
+type Filter struct{ hashers sync.Pool }
 
 // New makes the filter; nothing in cfg can be wrong.
 func New(Config, *Filter, filters.Env) (*Filter, error) { return &Filter{}, nil }
@@ -29,10 +30,22 @@ func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
 	if x.Upstream == nil || x.Dry {
 		return filters.Pass()
 	}
+	w := want(x)
+	recorder, v := f.recall(x, &w)
+	if !v.Passed() || x.Lease != nil {
+		return v
+	}
+	v = acquire(x, w, recorder)
+	recorder.Abandon()
+	return v
+}
+
+// acquire takes a lease at x's upstream or at one of its fallbacks, whose answer the recorder gets.
+func acquire(x *filters.Exchange, w upstream.Want, recorder *upstream.Recorder) filters.Verdict {
 	began := x.Now()
-	lease, retry, err := x.Upstream.Acquire(want(x))
+	lease, retry, err := x.Upstream.Acquire(w)
 	if err != nil && !errors.Is(err, upstream.ErrCancelled) {
-		if l := x.Upstream.AcquireFallback(0, want(x)); l != nil {
+		if l := x.Upstream.AcquireFallback(0, w); l != nil {
 			fallTo(x, l)
 			err = nil
 		}
@@ -42,6 +55,7 @@ func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
 	x.Waited += x.Now().Sub(began)
 	switch {
 	case err == nil:
+		x.Lease.Record(recorder)
 		return filters.Pass()
 	case errors.Is(err, upstream.ErrUnavailable):
 		return filters.Deny(filters.UpstreamUnavailable, "breaker").After(retry)
@@ -74,10 +88,13 @@ func Fall(x *filters.Exchange) bool {
 	if i, _, _, ok := x.Lease.Fallback(); ok {
 		from = i + 1
 	}
-	next := x.Upstream.AcquireFallback(from, want(x))
+	w := want(x)
+	w.Memory = x.Lease.Memory()
+	next := x.Upstream.AcquireFallback(from, w)
 	if next == nil {
 		return false
 	}
+	next.Record(x.Lease.Recorder())
 	x.Lease.Release(upstream.Neutral)
 	fallTo(x, next)
 	return true
@@ -99,9 +116,34 @@ func Force(x *filters.Exchange) bool {
 	return true
 }
 
+// Alone gives back a lease whose answer, which x shared with others, failed before it began (upstream.ErrAlone), and takes
+// one of x's own: without waiting for anybody's answer again. In shadow mode it is taken by force.
+func Alone(x *filters.Exchange) filters.Verdict {
+	m := *x.Lease.Memory()
+	m.Alone = true
+	x.Lease.Release(upstream.Neutral)
+	x.Lease = nil
+	w := want(x)
+	w.Memory, w.Force = &m, x.Shadowed
+	r, lease, recorder, err := x.Upstream.Recall(w)
+	defer recorder.Abandon()
+	noteRecall(x, &m, r)
+	switch {
+	case err != nil:
+		return filters.Deny(filters.IdempotencyReused, "idempotency").At("idempotency-key", "")
+	case lease != nil:
+		x.Lease = lease
+		return filters.Pass()
+	}
+	return acquire(x, w, recorder)
+}
+
 // fallTo puts the fallback's lease in place: its model is asked for, and the exchange is marked as degraded.
 func fallTo(x *filters.Exchange, l *upstream.Lease) {
 	x.Lease = l
+	if l.Remembered() {
+		x.Cache = upstream.Stale
+	}
 	_, name, model, _ := l.Fallback()
 	if x.Degraded == "" {
 		x.Degraded = "fallback-" + name

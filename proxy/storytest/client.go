@@ -62,7 +62,7 @@ func (s *story) send(ts *testscript.TestScript, _ bool, args []string) error {
 	return nil
 }
 
-// until sends a request again and again, until it is answered with the status.
+// until sends a request again and again, until it is answered with the status, and with the text where there is one.
 func (s *story) until(ts *testscript.TestScript, _ bool, args []string) error {
 	ctx, cancel := within()
 	defer cancel()
@@ -78,13 +78,13 @@ func (s *story) until(ts *testscript.TestScript, _ bool, args []string) error {
 		if err != nil {
 			return err
 		}
-		if strings.HasPrefix(text, args[1]+"\n") {
+		if strings.HasPrefix(text, args[1]+"\n") && strings.Contains(text, strings.Join(args[2:], " ")) {
 			return nil
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return fmt.Errorf("never answered with %s; at last:\n%s", args[1], text)
+			return fmt.Errorf("never answered with %s; at last:\n%s", strings.Join(args[1:], " "), text)
 		}
 	}
 }

@@ -33,6 +33,7 @@ var unsteady = []struct {
 }{
 	{regexp.MustCompile(`(?mi)^(x-request-id: )[0-9a-f]{32}$`), "${1}(made)"},
 	{regexp.MustCompile(`(?mi)^(x-ratelimit-reset-\w+: ).*$`), "${1}(soon)"},
+	{regexp.MustCompile(`(?mi)^(age: )\d+$`), "${1}(seconds)"},
 	{regexp.MustCompile(`(?mi)^(retry-after: )\d+$`), "${1}(seconds)"},
 	{regexp.MustCompile(`(?mi)^(retry-after-ms: )\d+$`), "${1}(milliseconds)"},
 	{regexp.MustCompile(`(?mi)^(ratelimit: .*;t=)\d+`), "${1}(seconds)"},

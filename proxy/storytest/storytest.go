@@ -131,7 +131,7 @@ func commands() map[string]command {
 		"aborted":  with("aborted N: waits until the backend was left N times, and works on nothing", 1, (*story).aborted),
 		// The client.
 		"send":         with("send [-raw] FILE...: sends requests and prints the last one's answer", 1, (*story).send),
-		"until":        with("until FILE STATUS: sends a request until it is answered with the status", 2, (*story).until),
+		"until":        with("until FILE STATUS [TEXT]: sends a request until it is answered with the status, and the text is in the answer", 2, (*story).until),
 		"conversation": with("conversation FILE: sends raw requests on one connection and prints every answer, until it is closed", 1, (*story).conversation),
 		"connects":     with("[!] connects: the proxied port accepts a connection", 0, (*story).connects),
 		"open":         with("open [-as NAME] [-raw] FILE: sends a request and does not wait for the answer", 1, (*story).open),
