@@ -45,6 +45,8 @@ func (e *exchange) receive(size int, limit int64) bool {
 		switch {
 		case int64(len(e.Body)) > limit:
 			return e.tooLarge()
+		case err == io.EOF && int64(len(e.Body)) < int64(size):
+			return e.bodyFailed(io.ErrUnexpectedEOF) // which fasthttp does not mind
 		case err == io.EOF:
 			return true
 		case err != nil:

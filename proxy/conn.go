@@ -27,18 +27,7 @@ type conn struct {
 	writeBy int64
 	timeout time.Duration
 	closed  sync.Once
-	lines   headLines
-}
-
-// Read reads, and refuses a head whose lines end in anything but CRLF.
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if c.lines.on && !c.lines.done {
-		if bad := c.lines.see(p[:n]); bad != nil {
-			return 0, bad
-		}
-	}
-	return n, err
+	front   *front // what fasthttp sees of it
 }
 
 // Write renews the write deadline once half of it is used, which is seldom, and writes.
@@ -85,7 +74,6 @@ func (c *conn) begin(cancel *upstream.Cancel) {
 func (c *conn) end() {
 	if c != nil {
 		c.cancel.Store(nil)
-		c.lines.again()
 	}
 }
 
@@ -108,6 +96,10 @@ func clientConn(c net.Conn) *conn {
 		switch v := c.(type) {
 		case *conn:
 			return v
+		case *front:
+			return v.base
+		case *secureFront:
+			return v.base
 		case *tls.Conn:
 			c = v.NetConn()
 		case *proxyproto.Conn:
@@ -126,7 +118,6 @@ type listener struct {
 	max      func() int
 	timeout  func() time.Duration
 	rejected func()
-	plain    bool // neither TLS nor a PROXY header stands between the connection and HTTP
 }
 
 // Accept returns the next connection that there is room for. One over the bound is closed at once: it costs less than
@@ -150,8 +141,6 @@ func (l *listener) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		wrapped := l.watch.add(c, l.timeout())
-		wrapped.lines.on = l.plain
-		return wrapped, nil
+		return l.watch.add(c, l.timeout()), nil
 	}
 }

@@ -38,7 +38,8 @@ type exchange struct {
 	finished bool
 	ownSpan  bool // the upstream's parent is a span of this exchange, not the caller's
 	hijacked bool // fasthttp has taken its memory back; the record holds copies
-	headDone bool // the head was judged before the body was asked for (Expect)
+	headDone bool // the head was judged before the body was asked for
+	early    bool // and refused
 
 	bodyTime, ownTime int64 // nanoseconds spent reading the client's body; in the relay itself
 }
@@ -67,7 +68,7 @@ func (s *Server) release(e *exchange) {
 	e.Body, e.sent, e.forward, e.scratch = keep(e.Body), keep(e.sent), keep(e.forward), keep(e.scratch)
 	e.snapshot, e.ctx, e.conn, e.Request = nil, nil, nil, nil
 	e.request, e.record = upstream.Request{}, telemetry.Record{}
-	e.finished, e.hijacked, e.ownSpan, e.headDone, e.bodyTime, e.ownTime = false, false, false, false, 0, 0
+	e.finished, e.hijacked, e.ownSpan, e.headDone, e.early, e.bodyTime, e.ownTime = false, false, false, false, false, 0, 0
 	e.edits, e.served = e.edits[:0], upstream.Info{}
 	e.relay.reset()
 	e.unspool()

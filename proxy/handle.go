@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -19,6 +20,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	defer e.leave()
 	switch {
+	case e.early: // refused on its head; fasthttp reads the body and drops it
 	case !e.headDone && !e.head():
 	case e.upgrading():
 		e.upgrade()
@@ -27,51 +29,83 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// expect judges the head of a request whose client waits for 100 Continue, so that one who is refused never sends its
-// body.
+// expect judges the head of a request before its body: one who is refused need not send it, and one who is announced and
+// sends nothing has an answer all the same. The connection of a client that was refused stays, if its body comes anyway.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
-	e, goes := s.begin(ctx), false
+	asked := string(ctx.Request.Header.Peek("Expect")) != unasked
+	ctx.Request.Header.Del("Expect")
+	e, goes, stays := s.begin(ctx), false, false
 	func() {
 		defer func() {
-			if p := recover(); p != nil || !goes {
-				goes = false
+			if p := recover(); p != nil || !goes && !stays {
+				goes, stays = false, false
 				e.left(p)
 			}
 		}()
-		goes = e.head()
+		if goes = e.head(); !goes {
+			e.early = true
+			stays = !asked && !ctx.Response.ConnectionClose() && e.conn.front.arrives(graceForBody)
+		}
 	}()
-	if !goes {
+	if !goes && !stays {
 		return ctx.Response.StatusCode()
 	}
-	ctx.SetUserValue(expectedKey{}, &expected{e})
+	e.conn.front.mute.on = !asked
+	e.conn.front.expected = expected{e: e, since: time.Now()}
+	ctx.SetUserValue(expectedKey{}, &e.conn.front.expected)
 	return fasthttp.StatusContinue
 }
 
-// expected holds an exchange between its head and its body. fasthttp closes it with the request's other values, which
-// finishes an exchange whose body never came.
-type expected struct{ e *exchange }
+// graceForBody is how long the body of a request that was refused on its head may be on its way behind it.
+const graceForBody = 100 * time.Millisecond
+
+// expected holds an exchange between its head and its body. It belongs to the connection, since exchanges are used again.
+type expected struct {
+	e     *exchange
+	since time.Time
+	over  bool // the body never came; the answer says so
+}
 
 type expectedKey struct{}
 
-// Close finishes the exchange if nobody has resumed it.
+// Close is called by fasthttp when it gives the request up before the body has begun: it finishes the exchange, while
+// the request's head is still there for its record.
 func (p *expected) Close() error {
-	if e := p.e; e != nil {
-		p.e = nil
-		e.Abort = "client_gone"
-		e.finish()
+	e := p.take()
+	if e == nil {
+		return nil
 	}
+	p.over = true
+	switch err := e.conn.front.err; {
+	case e.early:
+	case err == nil:
+		e.clientGone()
+	default:
+		e.bodyFailed(err)
+	}
+	e.finish()
 	return nil
+}
+
+// take ends the wait for the body.
+func (p *expected) take() *exchange {
+	e := p.e
+	if p.e = nil; e == nil {
+		return nil
+	}
+	e.bodyTime += int64(time.Since(p.since))
+	if !e.conn.front.mute.end() {
+		panic("BUG: something else than 100 Continue was held back")
+	}
+	return e
 }
 
 // resume returns the exchange that expect began, or nil.
 func (s *Server) resume(ctx *fasthttp.RequestCtx) *exchange {
-	p, ok := ctx.UserValue(expectedKey{}).(*expected)
-	if !ok {
-		return nil
+	if p, ok := ctx.UserValue(expectedKey{}).(*expected); ok {
+		return p.take()
 	}
-	e := p.e
-	p.e = nil
-	return e
+	return nil
 }
 
 // judgeBody routes again now that the model is known, and asks every filter that looks at the body.

@@ -45,7 +45,17 @@ func serve(t testing.TB, source string, env ...string) *served {
 
 func serveBefore(t testing.TB, source, upstream string, env ...string) *served {
 	t.Helper()
-	tel := telemetry.New(telemetry.Options{LogLevel: "error", Output: io.Discard})
+	return serveAs(t, source, upstream, proxy.Options{}, io.Discard, env...)
+}
+
+// serveAs serves with some options of the process, and writes the log, from info on, to out.
+func serveAs(t testing.TB, source, upstream string, o proxy.Options, out io.Writer, env ...string) *served {
+	t.Helper()
+	level := "info"
+	if out == io.Discard {
+		level = "error"
+	}
+	tel := telemetry.New(telemetry.Options{LogLevel: level, Output: out})
 	store, err := policy.Open(policy.Options{Source: []byte(source), Upstream: upstream, Tel: tel, Env: func(name string) (string, bool) {
 		if name == "BACKEND" {
 			return upstream, true
@@ -60,7 +70,8 @@ func serveBefore(t testing.TB, source, upstream string, env ...string) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := proxy.New(proxy.Options{Listen: "127.0.0.1:0", Store: store, Tel: tel, Drain: 10 * time.Second})
+	o.Listen, o.Store, o.Tel, o.Drain = "127.0.0.1:0", store, tel, 10*time.Second
+	server, err := proxy.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

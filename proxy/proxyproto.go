@@ -12,14 +12,14 @@ import (
 )
 
 // viaBalancer makes connections from these networks say whom they speak for by the PROXY protocol (v1 or v2) before
-// anything else; one that does not is closed. From everywhere else the bytes of a PROXY header are a malformed request.
-func viaBalancer(ln net.Listener, from []netip.Prefix) net.Listener {
+// anything else, within timeout; one that does not is closed. From everywhere else the bytes of a PROXY header are a malformed request.
+func viaBalancer(ln net.Listener, from []netip.Prefix, timeout time.Duration) net.Listener {
 	if len(from) == 0 {
 		return ln
 	}
 	return &proxyproto.Listener{
 		Listener:          ln,
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: timeout,
 		ValidateHeader:    speaksForTCP,
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
 			peer := address(o.Upstream)

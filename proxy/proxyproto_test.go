@@ -22,7 +22,7 @@ func balanced(t testing.TB, from string, pieces ...string) (addr netip.Addr, res
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln := viaBalancer(plain, nets)
+	ln := viaBalancer(plain, nets, 5*time.Second)
 	defer func() { _ = ln.Close() }()
 	client, err := net.Dial("tcp", plain.Addr().String())
 	if err != nil {
@@ -126,7 +126,7 @@ func inMemory(t *testing.T, b []byte) (netip.Addr, error) {
 		_, _ = client.Write(b)
 		_ = client.Close()
 	}()
-	c, err := viaBalancer(&oneConn{server}, nets).Accept()
+	c, err := viaBalancer(&oneConn{server}, nets, 5*time.Second).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

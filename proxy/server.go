@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,14 +73,15 @@ func New(o Options) (*Server, error) {
 	o.Tel.Metrics.Gauge("blaze_open_connections", func() float64 { return float64(w.open()) })
 	o.Tel.Metrics.Gauge("blaze_open_exchanges", func() float64 { return float64(s.open.Load()) })
 	s.ln = &listener{
-		Listener: ln, watch: w, rejected: rejected.Inc, plain: len(o.ProxyProtocol) == 0 && o.Store.Current().Proxy.TLS == nil,
+		Listener: ln, watch: w, rejected: rejected.Inc,
 		max:     func() int { return s.store.Current().Proxy.MaxConnections },
 		timeout: func() time.Duration { return s.store.Current().Proxy.WriteTimeout },
 	}
-	s.ln = viaBalancer(s.ln, o.ProxyProtocol)
+	s.ln = viaBalancer(s.ln, o.ProxyProtocol, o.Store.Current().Proxy.HeaderTimeout)
 	if o.Store.Current().Proxy.TLS != nil {
 		s.ln = s.secure(s.ln)
 	}
+	s.ln = fronts{s.ln}
 	s.fast = s.server()
 	return s, nil
 }
@@ -109,19 +111,30 @@ func (s *Server) server() *fasthttp.Server {
 	}
 }
 
-// headerReceived gives the body its own time.
-func (s *Server) headerReceived(*fasthttp.RequestHeader) fasthttp.RequestConfig {
+// headerReceived gives the body its own time, and has the head of a request whose length is announced judged before any
+// of its body is waited for: fasthttp does that for a client that expects 100 Continue. Such a one is known by its word
+// in lower case; one that has not asked is not told (see mute).
+func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	switch v := h.Peek("Expect"); {
+	case bytes.EqualFold(v, []byte("100-continue")):
+		h.Set("Expect", "100-continue")
+	case len(v) == 0 && h.ContentLength() > 0:
+		h.Set("Expect", unasked)
+	}
 	return fasthttp.RequestConfig{ReadTimeout: s.store.Current().Proxy.BodyTimeout}
 }
 
+// unasked is the expectation of a client that has none.
+const unasked = "100-Continue"
+
 // badHead answers for a head that fasthttp itself could not read.
 func (s *Server) badHead(ctx *fasthttp.RequestCtx, err error) {
-	e := s.resume(ctx)
-	if e == nil {
-		e = s.begin(ctx)
+	ctx.SetConnectionClose()
+	if clientConn(ctx.Conn()).front.expected.over {
+		return // and answered
 	}
+	e := s.begin(ctx)
 	defer e.leave()
-	e.ctx.SetConnectionClose()
 	d, rule := filters.InvalidRequest, "http"
 	var small *fasthttp.ErrSmallBuffer
 	var ne net.Error

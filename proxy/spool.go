@@ -35,6 +35,8 @@ func (e *exchange) spool(src io.Reader, limit int64) bool {
 		switch {
 		case e.BytesIn > limit:
 			return e.tooLarge()
+		case err == io.EOF && n == 0 && e.BytesIn < int64(e.Request.ContentLength()):
+			return e.bodyFailed(io.ErrUnexpectedEOF)
 		case err == io.EOF && n == 0:
 			e.Body = e.Body[:0]
 			e.Large = io.NewSectionReader(f, 0, e.BytesIn)

@@ -39,6 +39,7 @@ func (e *exchange) upgrade() {
 		e.refuse(filters.Deny(filters.UpstreamError, "upstream"))
 		return
 	}
+	e.conn.front.guard.off()
 	// The request's memory goes back to fasthttp before the tunnel ends.
 	e.Status = 101
 	e.keepForLater()

@@ -1,0 +1,277 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// guard follows a client's bytes as they arrive, before fasthttp reads them, and ends the connection's input at the first
+// that is not HTTP/1.1 to the letter where framing depends on it: the line ends of heads, and all there is around chunks
+// (RFC 9112, 2.2 and 7.1). fasthttp reads past the end of a chunk's size line and waits for an end of head that a head of
+// bare LF never has. The rest of a head is judged by strictness, once it is whole. Owned by the connection's goroutine.
+type guard struct {
+	state   guardState
+	left    int64   // bytes of a body or chunk that are to come
+	length  int64   // what this head announced
+	part    []byte  // a line that has not ended yet
+	begun   bool    // this head's request line has come
+	http11  bool    // and says so
+	odd     bool    // this head's framing is ambiguous: strictness refuses it, and the connection ends
+	framing framing // this head's
+	excess  int     // bytes around chunks beyond what a sane sender needs; bytes of trailers
+	bad     error   // what ended the input
+}
+
+type guardState uint8
+
+const (
+	inHead guardState = iota
+	inBody
+	inSize     // a chunk's size line
+	inChunk    // its data
+	inChunkEnd // the line end behind it
+	inTrailer
+	unwatched // the connection ends with this request, or is no HTTP any more
+)
+
+var (
+	errBareLF    = errors.New("a line of the head does not end in CRLF")
+	errChunkLine = errors.New("a chunk's size is not a number with proper extensions")
+	errChunkEnd  = errors.New("a chunk does not end where its size says")
+	errTrailer   = errors.New("a trailer is no field")
+	errExcess    = errors.New("too much around the chunks")
+)
+
+const (
+	maxChunkLine = 1 << 10
+	maxExcess    = 16 << 10 // as in net/http: some chunks may be wordy, not all
+	maxTrailers  = 8 << 10
+)
+
+// read reads from r. What comes before the first bad byte is given out, so that the requests before it are served.
+func (g *guard) read(r io.Reader, p []byte) (int, error) {
+	if g.bad != nil {
+		return 0, g.bad
+	}
+	n, err := r.Read(p)
+	good, bad := g.see(p[:n])
+	if bad == nil {
+		return n, err
+	}
+	if g.bad = bad; good == 0 {
+		return 0, bad
+	}
+	return good, nil
+}
+
+// off ends the watch: the connection has become a tunnel.
+func (g *guard) off() { g.state, g.part = unwatched, nil }
+
+// awaitsBody reports whether the last head announced a body of which nothing has come.
+func (g *guard) awaitsBody() bool { return g.state == inBody && g.left == g.length }
+
+// see takes bytes as they come, and returns how many are good.
+func (g *guard) see(p []byte) (int, error) {
+	for at := 0; at < len(p); {
+		switch g.state {
+		case unwatched:
+			return len(p), nil
+		case inBody, inChunk:
+			n := min(int64(len(p)-at), g.left)
+			at += int(n)
+			if g.left -= n; g.left == 0 {
+				g.bodyEnds()
+			}
+			continue
+		}
+		end := bytes.IndexByte(p[at:], '\n')
+		if end < 0 {
+			g.part = append(g.part, p[at:]...)
+			if g.state != inHead && len(g.part) > maxChunkLine {
+				return at, errExcess
+			}
+			return len(p), nil
+		}
+		line := p[at : at+end+1]
+		if len(g.part) > 0 {
+			line = append(g.part, line...)
+			g.part = line[:0]
+		}
+		if err := g.take(line); err != nil {
+			return at, err
+		}
+		at += end + 1
+	}
+	return len(p), nil
+}
+
+func (g *guard) bodyEnds() {
+	if g.state == inChunk {
+		g.state = inChunkEnd
+		return
+	}
+	g.next()
+}
+
+// next begins the next head.
+func (g *guard) next() {
+	part := g.part[:0]
+	if cap(part) > 4<<10 {
+		part = nil
+	}
+	*g = guard{part: part}
+}
+
+// take reads one whole line, its end included.
+func (g *guard) take(line []byte) error {
+	body, ok := bytes.CutSuffix(line, []byte("\r\n"))
+	switch {
+	case !ok && g.state == inHead:
+		return errBareLF
+	case !ok:
+		return errChunkLine
+	}
+	switch g.state {
+	case inHead:
+		g.headLine(body)
+	case inSize:
+		return g.sizeLine(body)
+	case inChunkEnd:
+		if len(body) > 0 {
+			return errChunkEnd
+		}
+		g.state = inSize
+	case inTrailer:
+		return g.trailer(body)
+	}
+	return nil
+}
+
+func (g *guard) headLine(line []byte) {
+	switch {
+	case len(line) == 0 && g.begun:
+		g.headEnds()
+	case len(line) == 0: // before a request line empty lines are skipped (RFC 9112, 2.2)
+	case !g.begun:
+		g.begun, g.http11 = true, bytes.HasSuffix(line, []byte(" HTTP/1.1"))
+	case line[0]|0x20 == 'c' || line[0]|0x20 == 't':
+		name, value, _ := bytes.Cut(line, []byte{':'})
+		value = bytes.Trim(value, " \t")
+		if g.framing.field(name, value, g.http11) != "" {
+			g.odd = true
+		} else if len(name) == len("content-length") && bytes.EqualFold(name, []byte("content-length")) {
+			for _, c := range value {
+				g.length = 10*g.length + int64(c-'0')
+			}
+		}
+	}
+}
+
+func (g *guard) headEnds() {
+	switch f := &g.framing; {
+	case g.odd || f.length > 0 && f.encoding > 0:
+		g.off()
+	case f.encoding > 0:
+		g.state = inSize
+	case g.length > 0:
+		g.state, g.left = inBody, g.length
+	default:
+		g.next()
+	}
+}
+
+// sizeLine reads chunk-size [chunk-ext].
+func (g *guard) sizeLine(line []byte) error {
+	n := 0
+	for ; n < len(line) && n <= 15; n++ {
+		d := hexDigit(line[n])
+		if d < 0 {
+			break
+		}
+		g.left = g.left<<4 | int64(d)
+	}
+	if n == 0 || n > 15 || len(line) > maxChunkLine || !validExtensions(line[n:]) {
+		return errChunkLine
+	}
+	if g.left == 0 {
+		g.state, g.excess = inTrailer, 0
+		return nil
+	}
+	g.state = inChunk
+	g.excess = max(0, g.excess+len(line)-16-int(min(2*g.left, maxExcess)))
+	if g.excess > maxExcess {
+		return errExcess
+	}
+	return nil
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
+
+// validExtensions reads *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) (RFC 9112, 7.1.1).
+func validExtensions(b []byte) bool {
+	for len(b) > 0 {
+		b = bytes.TrimLeft(b, " \t")
+		if len(b) == 0 || b[0] != ';' {
+			return false
+		}
+		var ok bool
+		if b, ok = cutToken(bytes.TrimLeft(b[1:], " \t")); !ok {
+			return false
+		}
+		if rest := bytes.TrimLeft(b, " \t"); len(rest) > 0 && rest[0] == '=' {
+			if b, ok = cutValue(bytes.TrimLeft(rest[1:], " \t")); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func cutToken(b []byte) (rest []byte, ok bool) {
+	n := 0
+	for n < len(b) && tchar[b[n]] {
+		n++
+	}
+	return b[n:], n > 0
+}
+
+func cutValue(b []byte) (rest []byte, ok bool) {
+	if len(b) == 0 || b[0] != '"' {
+		return cutToken(b)
+	}
+	for i := 1; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return b[i+1:], true
+		case c == '\\' && i+1 < len(b) && text[b[i+1]]:
+			i++
+		case c == '\\' || !text[c]:
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+func (g *guard) trailer(line []byte) error {
+	if len(line) == 0 {
+		g.next()
+		return nil
+	}
+	name, value, ok := bytes.Cut(line, []byte{':'})
+	if g.excess += len(line); g.excess > maxTrailers {
+		return errExcess
+	}
+	if !ok || len(name) == 0 || !all(name, &tchar) || !all(value, &text) {
+		return errTrailer
+	}
+	return nil
+}
