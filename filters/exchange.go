@@ -107,6 +107,8 @@ type Exchange struct {
 	DeniedBy string // the filter's name
 	Verdict  Verdict
 	Shadows  []telemetry.ShadowHit
+	// scan: what an exception of the policy let pass.
+	Excepted []Excepted
 	Times    []telemetry.Span
 
 	// Chain: the stage being asked is in shadow for this caller, so it must change no byte: no wait, no edit, no header.
@@ -123,6 +125,9 @@ type CredentialFields struct {
 	Protocol      bool   // a subprotocol of a WebSocket
 	OTP           bool   // x-blaze-otp
 }
+
+// Excepted is a hit that an exception of the policy covers.
+type Excepted struct{ Filter, Rule, Field string }
 
 // LimitHeaders is what the x-ratelimit-* and RateLimit fields say; an axis with Limit 0 is not shown.
 type LimitHeaders struct {
@@ -150,10 +155,10 @@ type Taking struct {
 
 // Reset makes x ready for the next exchange, keeping its buffers.
 func (x *Exchange) Reset() {
-	doc, body, edits, taken, shadows, times, cancel := x.Document, x.Body[:0], x.Edits[:0], x.Taken[:0], x.Shadows[:0], x.Times[:0], x.Cancel
+	doc, body, edits, taken, shadows, times, excepted, cancel := x.Document, x.Body[:0], x.Edits[:0], x.Taken[:0], x.Shadows[:0], x.Times[:0], x.Excepted[:0], x.Cancel
 	clear(taken[:cap(taken)])
 	doc.Body = nil
-	*x = Exchange{Document: doc, Body: body, Edits: edits, Taken: taken, Shadows: shadows, Times: times, Cancel: cancel, Identity: Anonymous}
+	*x = Exchange{Document: doc, Body: body, Edits: edits, Taken: taken, Shadows: shadows, Times: times, Excepted: excepted, Cancel: cancel, Identity: Anonymous}
 }
 
 // Now is the time by the exchange's own clock reading: Began plus the monotonic time since.

@@ -48,7 +48,9 @@ type Env struct {
 	Log     telemetry.Logger
 	Events  func(telemetry.Event)
 	Pools   *upstream.Pools
-	Now     func() time.Time
+	// Routes are the names of the policy's own routes.
+	Routes []string
+	Now    func() time.Time
 	// Redis is the one that the policy names under filters.ratelimit.store; bans and revocations are shared through it too.
 	// Nil when the limits are kept in memory. Nothing is sent to it before Run.
 	Redis *Redis

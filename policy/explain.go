@@ -37,6 +37,7 @@ type Trace struct {
 	Model    string   `json:"model,omitempty"`
 	Stages   []Step   `json:"stages"`
 	Shadow   []Hit    `json:"shadow,omitempty"`
+	Excepted []Except `json:"excepted,omitempty"` // found, and let pass by an exception of the policy
 	Limits   []Limits `json:"limits,omitempty"`
 
 	Edits     int    `json:"edits,omitempty"` // places of the body that would be changed
@@ -75,6 +76,13 @@ type Hit struct {
 	Filter string `json:"filter,omitempty"`
 	Rule   string `json:"rule"`
 	Code   string `json:"code"`
+}
+
+// Except is a hit that an exception of the policy covers.
+type Except struct {
+	Filter string `json:"filter"`
+	Rule   string `json:"rule"`
+	Field  string `json:"field"`
 }
 
 // Limits is what the limit headers would say, of one axis.
@@ -133,6 +141,9 @@ func (t *Trace) request(x *filters.Exchange) {
 	}
 	for _, h := range x.Shadows {
 		t.Shadow = append(t.Shadow, Hit(h))
+	}
+	for _, e := range x.Excepted {
+		t.Excepted = append(t.Excepted, Except(e))
 	}
 	t.limit("requests", x.Limits.Requests)
 	t.limit("tokens", x.Limits.Tokens)

@@ -128,6 +128,14 @@ func (c *compiler) routing(s *Snapshot, p *Policy) {
 	}
 }
 
+// routeNames lists the names of routes.
+func routeNames(routes []route) (names []string) {
+	for i := range routes {
+		names = append(names, routes[i].name)
+	}
+	return names
+}
+
 func (c *compiler) routeProblems(path string, r Route, upstreams []string) {
 	wrong := func(key, want string, got any) { c.note(path, setting.Wrong(key, want, got)) }
 	switch {

@@ -58,7 +58,7 @@ func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Ver
 // url judges what a model server would fetch: where it leads, then what it is made of. A picture in a data URI is not text.
 func (p *pass) url(raw []byte, at spot) (filters.Verdict, bool) {
 	if p.urls {
-		if why := ssrf.Judge(raw, p.f.cfg.SSRF.AllowHosts); why != "" {
+		if why := ssrf.Judge(raw, p.f.cfg.SSRF.AllowHosts); why != "" && !p.exempt(hitSSRF.String(), why, at) {
 			v, bad := p.decide(hitSSRF, p.f.cfg.SSRF.Rule, why, at, excerpt(raw, 0, len(raw)))
 			if bad {
 				return v, true

@@ -11,16 +11,17 @@ import (
 
 // Config is the policy's filters.scan section; its defaults hold when the section is absent.
 type Config struct {
-	SQLi      Rule   `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
-	XSS       Rule   `yaml:"xss" doc:"HTML and script injection there"`
-	Traversal Rule   `yaml:"traversal" doc:"path traversal and file inclusion there"`
-	Command   Rule   `yaml:"command" doc:"shell commands and code there"`
-	Injection Rule   `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
-	Control   Rule   `yaml:"control" doc:"CR, LF and NUL there, where no line can end"`
-	Names     Rule   `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
-	SSRF      SSRF   `yaml:"ssrf" doc:"URLs in the body that the model server would fetch: pictures, audio, files, tool servers"`
-	Upload    Upload `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
-	JSON      JSON   `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
+	SQLi      Rule        `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
+	XSS       Rule        `yaml:"xss" doc:"HTML and script injection there"`
+	Traversal Rule        `yaml:"traversal" doc:"path traversal and file inclusion there"`
+	Command   Rule        `yaml:"command" doc:"shell commands and code there"`
+	Injection Rule        `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
+	Control   Rule        `yaml:"control" doc:"CR, LF and NUL there, where no line can end"`
+	Names     Rule        `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
+	SSRF      SSRF        `yaml:"ssrf" doc:"URLs in the body that the model server would fetch: pictures, audio, files, tool servers"`
+	Upload    Upload      `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
+	JSON      JSON        `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
+	Except    []Exception `yaml:"except" doc:"exceptions: a rule that is not asked on one route or in one field"`
 }
 
 // Rule is what every rule of the scan has.

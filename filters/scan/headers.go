@@ -74,8 +74,9 @@ func (p *pass) once(value []byte, g grammar, at spot) (filters.Verdict, bool) {
 	if p.f.clean.has(sum) {
 		return filters.Verdict{}, false
 	}
+	p.used = false
 	v, bad := p.headerValue(value, g, at)
-	if !bad && p.want == p.f.want { // neither refused nor noted in shadow
+	if !bad && !p.used && p.want == p.f.want { // neither refused, nor noted in shadow, nor excepted
 		p.f.clean.add(sum)
 	}
 	return v, bad

@@ -5,6 +5,12 @@ import (
 	"blaze/upstream/engine"
 )
 
+// The rules of this file.
+const (
+	ruleModelName = "model-name"
+	ruleToolName  = "tool-name"
+)
+
 // Longest names; engines' own are under 100 bytes.
 const (
 	maxModel = 256
@@ -16,11 +22,11 @@ func (p *pass) name(b []byte, kind engine.Kind, at spot) (filters.Verdict, bool)
 	if !p.names {
 		return filters.Verdict{}, false
 	}
-	rule, most, extra := "model-name", maxModel, " ._:/@+-()[],="
+	rule, most, extra := ruleModelName, maxModel, " ._:/@+-()[],="
 	if kind == engine.Tool {
-		rule, most, extra = "tool-name", maxTool, "_.:/-"
+		rule, most, extra = ruleToolName, maxTool, "_.:/-"
 	}
-	if len(b) <= most && inAlphabet(b, extra) {
+	if len(b) <= most && inAlphabet(b, extra) || p.exempt(hitNames.String(), rule, at) {
 		return filters.Verdict{}, false
 	}
 	v, bad := p.decide(hitNames, p.f.cfg.Names, rule, at, excerpt(b, 0, len(b)))

@@ -27,6 +27,7 @@ var tooHard = filters.InvalidRequest.With("A value is encoded too deeply, or is 
 
 // judge holds one decoded value against the rules. at is where it stood.
 func (p *pass) judge(value []byte, place detect.Place, at spot) (filters.Verdict, bool) {
+	p.Skip(nil)
 	for p.want != 0 {
 		hit, found := p.f.set.Scan(&p.Scratch, value, p.want, place)
 		if !found {
@@ -37,6 +38,10 @@ func (p *pass) judge(value []byte, place detect.Place, at spot) (filters.Verdict
 			return filters.Deny(tooHard, "limit").At(at.String(), ""), true
 		}
 		class := hit.Rule.Class
+		if p.exempt(class.String(), hit.Rule.ID, at) {
+			p.Skip(hit.Rule)
+			continue
+		}
 		p.count(p.f.hits[class])
 		v := filters.Deny(filters.ThreatDetected, hit.Rule.ID).At(at.String(), excerpt(hit.Text, hit.From, hit.To))
 		if v = p.f.rules[class].Decide(p.x, name, v); !v.Passed() {

@@ -4,6 +4,7 @@
 package scan
 
 import (
+	"errors"
 	"hash/maphash"
 	"sync"
 
@@ -17,22 +18,23 @@ const name = "scan"
 
 // Filter is the scan filter. Immutable after New, safe for concurrent use.
 type Filter struct {
-	cfg     Config
-	rules   [detect.Classes]Rule
-	want    detect.Mask // the classes that are not off
-	set     *detect.Set
-	scratch *sync.Pool // of *pass
-	log     telemetry.Logger
-	hits    [detect.Classes]*telemetry.Counter
-	limits  *telemetry.Counter
-	others  [others]*telemetry.Counter
-	clean   *clean
+	cfg      Config
+	rules    [detect.Classes]Rule
+	want     detect.Mask // the classes that are not off
+	set      *detect.Set
+	scratch  *sync.Pool // of *pass
+	log      telemetry.Logger
+	hits     [detect.Classes]*telemetry.Counter
+	limits   *telemetry.Counter
+	excepted *telemetry.Counter
+	others   [others]*telemetry.Counter
+	clean    *clean
 }
 
 // New compiles cfg; prev is the filter that serves now, or nil. Problems are joined *setting.Problem, with paths
 // relative to the section.
 func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
-	if err := cfg.check(); err != nil {
+	if err := errors.Join(cfg.check(), checkExceptions(cfg.Except, env.Routes)); err != nil {
 		return nil, err
 	}
 	f := &Filter{cfg: cfg, rules: cfg.structural(), log: env.Log, scratch: &sync.Pool{New: func() any { return new(pass) }}, clean: &clean{seed: maphash.MakeSeed()}}
@@ -50,6 +52,7 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	for o := other(0); o < others; o++ {
 		f.others[o] = env.Metrics.Counter("blaze_scan_hits_total", o.String())
 	}
+	f.excepted = env.Metrics.Counter("blaze_scan_excepted_total")
 	f.limits = env.Metrics.Counter("blaze_scan_hits_total", "limit")
 	return f, nil
 }
@@ -68,6 +71,8 @@ type pass struct {
 	want  detect.Mask // classes still looked for: one that is in shadow is noted once
 	key   []byte      // the header's name, in its usual form
 	value []byte      // the value being judged, decoded
+	paths int         // bytes read again to name fields, see exempt
+	used  bool        // an exception covered something in this value
 	names bool        // the rule for names still counts
 	urls  bool        // and that for URLs
 	files bool        // and that for uploads
@@ -75,7 +80,7 @@ type pass struct {
 
 func (f *Filter) begin(x *filters.Exchange) *pass {
 	p := f.scratch.Get().(*pass)
-	p.f, p.x, p.want = f, x, f.want
+	p.f, p.x, p.want, p.paths = f, x, f.want, 0
 	p.names, p.urls, p.files = f.cfg.Names.Mode != filters.Off, f.cfg.SSRF.Mode != filters.Off, f.cfg.Upload.Mode != filters.Off
 	return p
 }

@@ -16,6 +16,11 @@ func (s *ruleSet) and(o *ruleSet) {
 		s[i] &= o[i]
 	}
 }
+func (s *ruleSet) without(o *ruleSet) {
+	for i := range s {
+		s[i] &^= o[i]
+	}
+}
 func (s *ruleSet) empty() bool { return s[0]|s[1]|s[2]|s[3] == 0 }
 
 // next returns the first rule of s from i on, or -1.

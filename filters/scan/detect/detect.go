@@ -81,6 +81,8 @@ type Rule struct {
 	Only Places
 	// Hits and Misses are examples: values that are refused by this rule, and values that no rule may refuse.
 	Hits, Misses []string
+
+	number int // its place in the set
 }
 
 // Form is one way to read a value.

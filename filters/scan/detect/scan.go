@@ -15,7 +15,17 @@ const (
 type Scratch struct {
 	a, b, form, b64 []byte
 	work            int // bytes left for patterns
+	skip            ruleSet
 	hit             Hit
+}
+
+// Skip leaves r out of the scans that follow; nil leaves none out any more.
+func (sc *Scratch) Skip(r *Rule) {
+	if r == nil {
+		sc.skip = ruleSet{}
+		return
+	}
+	sc.skip.add(r.number)
 }
 
 // Trim lets go of buffers larger than keep.
@@ -38,6 +48,7 @@ func (s *Set) Scan(sc *Scratch, value []byte, want Mask, place Place) (Hit, bool
 		return Hit{}, false
 	}
 	w := s.wanted(want, place)
+	w.without(&sc.skip)
 	sc.work = patternBytes + len(value)/2
 	return s.decoded(sc, value, c, w, true)
 }

@@ -27,6 +27,7 @@ func New(rules []Rule) (*Set, error) {
 	s := &Set{rules: rules, patterns: make([]*regexp.Regexp, len(rules))}
 	var problems []error
 	for i, r := range rules {
+		rules[i].number = i
 		if len(r.Any) == 0 {
 			problems = append(problems, fmt.Errorf("rule %s has no literal", r.ID))
 		}

@@ -24,6 +24,11 @@ const (
 	NotOnList = "ssrf-host"     // not among the allowed hosts
 )
 
+// Rules lists the reasons.
+func Rules() []string {
+	return []string{Scheme, Form, Userinfo, Address, Name, Identity, Redirect, NotOnList}
+}
+
 // Judge returns why url may not be fetched, or "". allow are host patterns; when there are any, they alone are allowed,
 // and they are trusted whatever they look like.
 func Judge(url []byte, allow []string) string {
