@@ -10,9 +10,22 @@ const (
 	highs = 0x8080808080808080
 )
 
-// plainRun returns the first position from i on that holds a quote, a backslash or a control byte, and whether a byte
-// on the way there is not ASCII. Eight bytes at a time.
+// plainRun returns the first position from i on that holds a quote, a backslash or a control byte, and whether every
+// byte on the way there is ASCII. Most of a body is read here, so it goes by blocks where the machine can, then by words.
 func plainRun(b []byte, i int) (end int, ascii bool) {
+	if n := (len(b) - i) &^ (block - 1); blocks && n > 0 {
+		at, high := plainBlocks(&b[i], n)
+		if i += at; at < n || i == len(b) {
+			return i, high == 0
+		}
+		end, ascii = plainWords(b, i)
+		return end, ascii && high == 0
+	}
+	return plainWords(b, i)
+}
+
+// plainWords is plainRun, eight bytes at a time.
+func plainWords(b []byte, i int) (end int, ascii bool) {
 	var seen uint64
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
