@@ -101,7 +101,7 @@ func (p *Pool) adapt(ctx context.Context) {
 
 func (p *Pool) adaptOnce(ctx context.Context) {
 	s := signs{refused: p.refused.Swap(0) > 0, slower: p.latency.doubled(), inflight: p.gate.inflight.Load()}
-	for _, t := range p.targets {
+	for _, t := range p.targets() {
 		if t.health.down.Load() {
 			continue
 		}

@@ -109,7 +109,7 @@ func TestEngineSteersAdmission(t *testing.T) {
 	if n := p.places(); n != 2 {
 		t.Fatalf("limit %d under pressure", n)
 	}
-	if l := p.targets[0].load(); l != 50 {
+	if l := p.targets()[0].load(); l != 50 {
 		t.Errorf("load %v", l)
 	}
 	one, two := mustLease(t, p, Want{}), mustLease(t, p, Want{})

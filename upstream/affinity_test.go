@@ -59,7 +59,7 @@ func TestPrefixAffinityIsBounded(t *testing.T) {
 	for range 400 {
 		held = append(held, mustLease(t, p, Want{Affinity: 7}))
 	}
-	for _, tg := range p.targets {
+	for _, tg := range p.targets() {
 		if n := tg.inflight.Load(); n > 126 {
 			t.Errorf("%s has %d of 400 in flight", tg.url, n)
 		}
@@ -93,7 +93,7 @@ func TestAffinityAgainstLeastInflight(t *testing.T) {
 				inflight = append(inflight[:k], inflight[k+1:]...)
 			}
 			var most, sum float64
-			for _, tg := range p.targets {
+			for _, tg := range p.targets() {
 				most, sum = max(most, float64(tg.inflight.Load())), sum+float64(tg.inflight.Load())
 			}
 			if sum >= 7 {

@@ -35,14 +35,15 @@ type breaker struct {
 	cause    atomic.Pointer[string] // what the latest failure was
 }
 
-// newBreaker returns nil for a breaker that is switched off; a nil breaker lets everything pass.
-func newBreaker(cfg Breaker, pool, target string, env Env) *breaker {
+// newBreaker returns nil for a breaker that is switched off; a nil breaker lets everything pass. Its changes are counted
+// under label: addresses that come and go must not leave a series each.
+func newBreaker(cfg Breaker, pool, target, label string, env Env) *breaker {
 	if cfg.FailureRate <= 0 {
 		return nil
 	}
 	b := &breaker{cfg: cfg, pool: pool, target: target, log: env.Log, changes: map[circuitbreaker.State]*telemetry.Counter{}}
 	for state, name := range map[circuitbreaker.State]string{circuitbreaker.ClosedState: "closed", circuitbreaker.OpenState: "open", circuitbreaker.HalfOpenState: "half_open"} {
-		b.changes[state] = env.Metrics.Counter("blaze_breaker_changes_total", pool, target, name)
+		b.changes[state] = env.Metrics.Counter("blaze_breaker_changes_total", pool, label, name)
 	}
 	b.closed.Store(true)
 	b.cb = circuitbreaker.NewBuilder[int]().

@@ -11,7 +11,7 @@ var figures = Breaker{FailureRate: 0.5, Over: 30 * time.Second, MinRequests: 4, 
 
 func openBreaker(t *testing.T) *breaker {
 	t.Helper()
-	b := newBreaker(figures, "model", "test", testEnv(nil))
+	b := newBreaker(figures, "model", "test", "test", testEnv(nil))
 	for range 4 {
 		b.record(mustAcquire(t, b), Failure, "test")
 	}
@@ -41,7 +41,7 @@ func refused(t *testing.T, b *breaker) time.Duration {
 
 func TestBreakerOpensByRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(figures, "model", "test", testEnv(nil))
+		b := newBreaker(figures, "model", "test", "test", testEnv(nil))
 		for _, o := range []Outcome{Failure, Failure, Failure} { // fewer than min_requests
 			b.record(mustAcquire(t, b), o, "test")
 		}
@@ -88,7 +88,7 @@ func TestBreakerProbes(t *testing.T) {
 // A long request that began while the breaker was closed says nothing about the half-open state it ends in.
 func TestBreakerIgnoresOldResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(figures, "model", "test", testEnv(nil))
+		b := newBreaker(figures, "model", "test", "test", testEnv(nil))
 		var old []permit
 		for range 20 {
 			old = append(old, mustAcquire(t, b))
@@ -163,7 +163,7 @@ func TestBreakerSurvivesReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := openBreaker(t)
 		time.Sleep(4 * time.Second)
-		b := newBreaker(Breaker{FailureRate: 0.9, Over: time.Minute, MinRequests: 50, OpenFor: time.Minute, Probes: 1}, "model", "test", testEnv(nil))
+		b := newBreaker(Breaker{FailureRate: 0.9, Over: time.Minute, MinRequests: 50, OpenFor: time.Minute, Probes: 1}, "model", "test", "test", testEnv(nil))
 		b.inherit(old)
 		if wait := refused(t, b); wait != 6*time.Second || b.lastCause() != "test" {
 			t.Errorf("wait %v, cause %q", wait, b.lastCause())

@@ -41,8 +41,8 @@ func TestChaos(t *testing.T) {
 			if b.seen.Load() != 1 {
 				t.Errorf("%d generations", b.seen.Load())
 			}
-			if open := p.targets[0].breaker.state() == "open"; open != counts {
-				t.Errorf("breaker open: %v, cause %q", open, p.targets[0].breaker.lastCause())
+			if open := p.targets()[0].breaker.state() == "open"; open != counts {
+				t.Errorf("breaker open: %v, cause %q", open, p.targets()[0].breaker.lastCause())
 			}
 		})
 	}
@@ -134,7 +134,7 @@ func TestStallsOpenTheBreaker(t *testing.T) {
 			_, _ = io.ReadAll(resp)
 			l.Release(Neutral)
 		}
-		return p.targets[0].breaker.state()
+		return p.targets()[0].breaker.state()
 	}
 	if s := f(20 * time.Millisecond); s != "open" {
 		t.Errorf("with a stall timeout: %s", s)
@@ -182,7 +182,7 @@ func TestClientsLeaveAtRandom(t *testing.T) {
 	if res := ask(p, post("{}")); res.err != nil || res.body != "hello" {
 		t.Errorf("after the storm: got %+v", res)
 	}
-	if n := p.targets[0].breaker.cb.Metrics().Failures(); n != 0 {
+	if n := p.targets()[0].breaker.cb.Metrics().Failures(); n != 0 {
 		t.Errorf("clients who left count as %d failures", n)
 	}
 }

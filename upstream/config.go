@@ -11,6 +11,7 @@ import (
 type Config struct {
 	Engine      string       `yaml:"engine" default:"openai" doc:"what the targets speak, and so which routes exist: vllm, sglang, tgi, triton, ollama, openai or none" example:"vllm"`
 	Targets     []Target     `yaml:"targets" doc:"the model servers" example:"[{url: \"http://127.0.0.1:8080\"}]"`
+	Resolve     *Resolve     `yaml:"resolve" doc:"makes one target of each address that a target's host name has, and looks again for those that come and go; absent: each connection goes to whichever address the system gives"`
 	Balance     Balance      `yaml:"balance" default:"least_inflight" doc:"how a target is chosen: least_inflight (the less busy of two picked at random), round_robin (by weight), prefix (same tenant and conversation, same target, so that its KV cache is used again)"`
 	Timeout     Timeout      `yaml:"timeout" doc:"how long a target may keep an exchange waiting"`
 	Health      *Health      `yaml:"health" doc:"active checks of the targets; absent: only the breaker takes one out"`

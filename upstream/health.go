@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,7 +132,7 @@ func (p *Pool) pass(t *target) {
 
 // healthy counts the targets that get requests.
 func (p *Pool) healthy() (n int) {
-	for _, t := range p.targets {
+	for _, t := range p.targets() {
 		if !t.health.down.Load() {
 			n++
 		}
@@ -139,26 +140,51 @@ func (p *Pool) healthy() (n int) {
 	return n
 }
 
-// checkTargets checks every target's health until ctx ends, each at its own time.
+// checkTargets checks every target's health until ctx ends, each at its own time, those that come later too.
 func (p *Pool) checkTargets(ctx context.Context) {
 	if p.health == nil {
 		return
 	}
 	var wg sync.WaitGroup
-	for _, t := range p.targets {
-		wg.Go(func() {
-			for wait := time.Duration(0); ctx.Err() == nil; wait = p.health.Every {
-				jitter := time.Duration(rand.Int64N(int64(p.health.Every/10 + 1)))
-				select {
-				case <-ctx.Done():
-					return
-				case <-time.After(wait + jitter):
-				}
-				p.checkOne(ctx, t)
+	defer wg.Wait()
+	running := map[*target]context.CancelFunc{}
+	for {
+		m := p.members.Load()
+		for t, stop := range running {
+			if !slices.Contains(m.targets, t) {
+				stop()
+				delete(running, t)
 			}
-		})
+		}
+		for _, t := range m.targets {
+			if running[t] == nil {
+				each, stop := context.WithCancel(ctx)
+				running[t] = stop
+				wg.Go(func() { p.checkEvery(each, t) })
+			}
+		}
+		select {
+		case <-m.replaced:
+		case <-ctx.Done():
+			for _, stop := range running {
+				stop()
+			}
+			return
+		}
 	}
-	wg.Wait()
+}
+
+// checkEvery checks t until ctx ends.
+func (p *Pool) checkEvery(ctx context.Context, t *target) {
+	for wait := time.Duration(0); ctx.Err() == nil; wait = p.health.Every {
+		jitter := time.Duration(rand.Int64N(int64(p.health.Every/10 + 1)))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait + jitter):
+		}
+		p.checkOne(ctx, t)
+	}
 }
 
 // checkOne asks t once how it is.

@@ -45,7 +45,7 @@ func TestActiveHealth(t *testing.T) {
 	p := makePool(t, cfg)
 	check := func(n int) {
 		for range n {
-			p.checkOne(t.Context(), p.targets[0])
+			p.checkOne(t.Context(), p.targets()[0])
 		}
 	}
 	serves := func(want bool) {
@@ -91,7 +91,7 @@ func TestPassiveHealth(t *testing.T) {
 		}
 	}
 	for i, down := range []bool{true, false, true} {
-		if got := p.targets[i].health.down.Load(); got != down {
+		if got := p.targets()[i].health.down.Load(); got != down {
 			t.Errorf("target %d: down %v", i, got)
 		}
 	}
@@ -112,10 +112,10 @@ func TestSlowStart(t *testing.T) {
 	cfg.Health.SlowStart = time.Hour
 	p := makePool(t, cfg)
 	share := func(age time.Duration) (n int) {
-		p.targets[0].health.since.Store(time.Now().Add(-age).UnixNano())
+		p.targets()[0].health.since.Store(time.Now().Add(-age).UnixNano())
 		for range 1000 {
 			l := mustLease(t, p, Want{})
-			if l.target == p.targets[0] {
+			if l.target == p.targets()[0] {
 				n++
 			}
 			l.Release(Neutral)
@@ -131,7 +131,7 @@ func TestSlowStart(t *testing.T) {
 	if n := share(2 * time.Hour); n != 500 {
 		t.Errorf("%d of 1000 at the end", n)
 	}
-	p.targets[1].health.down.Store(true)
+	p.targets()[1].health.down.Store(true)
 	if n := share(time.Minute); n != 1000 {
 		t.Errorf("%d of 1000 when it is alone", n)
 	}
@@ -154,7 +154,7 @@ func TestRunChecks(t *testing.T) {
 	}()
 	down := func(want bool) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); ps.Pool("model").targets[0].health.down.Load() != want; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(20 * time.Second); ps.Pool("model").targets()[0].health.down.Load() != want; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("target not down=%v after 20 s", want)
 			}
@@ -211,15 +211,15 @@ func TestTargetRestarts(t *testing.T) {
 			t.Skipf("the port was taken: %v", err)
 		}
 		b := serveOn(ln, answers(okAnswer))
-		for b.seen.Load() < 50 && !p.targets[1].health.down.Load() {
+		for b.seen.Load() < 50 && !p.targets()[1].health.down.Load() {
 			time.Sleep(time.Millisecond)
-			if p.targets[1].breaker.state() != "closed" {
+			if p.targets()[1].breaker.state() != "closed" {
 				break
 			}
 		}
 		b.stop()
 		for range 2 {
-			p.checkOne(t.Context(), p.targets[1])
+			p.checkOne(t.Context(), p.targets()[1])
 		}
 	}
 	close(stop)

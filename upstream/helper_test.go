@@ -179,7 +179,7 @@ func drained(t testing.TB, ps *Pools) {
 		if g := ps.Pool(name).gate; g.inflight.Load() != 0 || g.waiting.Load() != 0 || len(g.queue) != 0 {
 			t.Errorf("%s: %d places not given back, %d waiting", name, g.inflight.Load(), g.waiting.Load())
 		}
-		for _, tg := range ps.Pool(name).targets {
+		for _, tg := range ps.Pool(name).targets() {
 			if n := tg.inflight.Load(); n != 0 {
 				t.Errorf("%s: %d requests still in flight", tg.url, n)
 			}

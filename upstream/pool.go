@@ -22,9 +22,10 @@ type Pool struct {
 	retry      *Retry  // nil: none but to another target when nothing was sent
 	budget     *budget // nil without retry
 	rewrite    *rewrite
-	targets    []*target
-	picker     picker
-	affine     bool
+	members    atomic.Pointer[members] // who is there now
+	declared   []declared
+	resolve    *Resolve // nil: names are left to each connection
+	balance    Balance
 	fallbacks  []alternative
 	breaker    *breaker // over all targets; nil when there is only one
 	gate       *gate
@@ -39,6 +40,7 @@ type Pool struct {
 	outcomes   [causes]*telemetry.Counter // of attempts
 	leases     sync.Pool
 	memory     *memory // nil: no answer is kept
+	making     making
 }
 
 // Name is the policy's name for the pool; Engine is what it speaks.
@@ -95,13 +97,15 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 			continue
 		}
 		seen[a.url] = true
-		p.targets = append(p.targets, newTarget(p, a, max(t.Weight, 1), secure, cfg.Breaker, prev, env))
+		p.declared = append(p.declared, declared{address: a, weight: max(t.Weight, 1)})
 	}
-	if cfg.TLS != nil && !slices.ContainsFunc(p.targets, func(t *target) bool { return t.tls }) {
+	problems = append(problems, checkResolve(cfg.Resolve, p.declared))
+	if cfg.TLS != nil && !slices.ContainsFunc(p.declared, func(d declared) bool { return d.tls }) {
 		wrong("tls", "an https target that it is for", "none")
 	}
-	p.affine = cfg.Balance == Prefix
-	p.picker = newPicker(cfg.Balance, p.targets)
+	p.balance, p.resolve = cfg.Balance, cfg.Resolve
+	p.making = making{secure: secure, breaker: cfg.Breaker, env: env}
+	p.members.Store(newMembers(cfg.Balance, p.first(prev)))
 	p.inherit(cfg, prev, env)
 	p.memory = newMemory(name, cfg, prev, env)
 	return p, errors.Join(problems...)
@@ -117,8 +121,8 @@ func (p *Pool) inherit(cfg Config, prev *Pool, env Env) {
 		p.limit, p.adaptive = int64(cfg.Concurrency.Max), cfg.Concurrency.Adaptive
 	}
 	p.refused, p.latency = new(atomic.Int64), new(trend)
-	if len(p.targets) > 1 {
-		p.breaker = newBreaker(cfg.Breaker, p.name, allTargets, env)
+	if len(p.declared) > 1 || p.resolve != nil {
+		p.breaker = newBreaker(cfg.Breaker, p.name, allTargets, allTargets, env)
 	}
 	if prev == nil {
 		return
@@ -181,7 +185,7 @@ func (p *Pool) lease(w Want) *Lease {
 }
 
 // Affine reports whether Want.Affinity has any effect.
-func (p *Pool) Affine() bool { return p.affine }
+func (p *Pool) Affine() bool { return p.balance == Prefix }
 
 func (l *Lease) avoid(urls []string) {
 	for _, url := range urls {
@@ -195,28 +199,28 @@ func (l *Lease) avoid(urls []string) {
 // give one.
 func (l *Lease) choose() (t *target, p permit, wait time.Duration, ok bool) {
 	pool := l.pool
-	first := pool.picker.pick(l.want)
+	m := pool.members.Load()
+	first := m.picker.pick(l.want)
 	for _, lastResort := range [...]bool{false, true} {
-		if t, p, wait, ok = l.chooseFrom(first, lastResort); ok {
+		if t, p, wait, ok = l.chooseFrom(m.targets, first, lastResort); ok {
 			return t, p, 0, true
 		}
 		if pool.health == nil {
 			break // the second round only asks targets that start slowly
 		}
 	}
-	if l.want.Force && len(pool.targets) > 0 {
-		return pool.targets[first], permit{gen: staleGen}, 0, true
+	if l.want.Force && len(m.targets) > 0 {
+		return m.targets[first], permit{gen: staleGen}, 0, true
 	}
 	return nil, permit{}, wait, false
 }
 
 // chooseFrom walks the targets from the picker's on.
-func (l *Lease) chooseFrom(first int, lastResort bool) (t *target, p permit, wait time.Duration, ok bool) {
-	pool := l.pool
-	n := len(pool.targets)
+func (l *Lease) chooseFrom(targets []*target, first int, lastResort bool) (t *target, p permit, wait time.Duration, ok bool) {
+	n := len(targets)
 	for i := range n {
-		t = pool.targets[(first+i)%n]
-		if l.hasTried(t) || !t.usable(pool.health, lastResort) {
+		t = targets[(first+i)%n]
+		if l.hasTried(t) || !t.usable(l.pool.health, lastResort) {
 			continue
 		}
 		p, w, ok := t.breaker.tryAcquire()
@@ -234,8 +238,8 @@ func (l *Lease) chooseFrom(first int, lastResort bool) (t *target, p permit, wai
 func (p *Pool) check() telemetry.Check {
 	c := telemetry.Check{Name: "upstream " + p.name, Status: "ok"}
 	var detail []targetDetail
-	up := 0
-	for _, t := range p.targets {
+	up, targets := 0, p.targets()
+	for _, t := range targets {
 		d := t.detail()
 		if d.Breaker != "open" && d.Healthy {
 			up++
@@ -245,7 +249,7 @@ func (p *Pool) check() telemetry.Check {
 	switch {
 	case up == 0:
 		c.Status = "down"
-	case up < len(p.targets):
+	case up < len(targets):
 		c.Status = "degraded"
 	}
 	c.Detail = detail

@@ -96,8 +96,8 @@ func TestReloadKeepsState(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Close(two)
-	kept, gone := one.Pool("model").targets[0], one.Pool("model").targets[1]
-	if two.Pool("model").targets[0].endpoint != kept.endpoint || two.Pool("model").targets[0].breaker != kept.breaker {
+	kept, gone := one.Pool("model").targets()[0], one.Pool("model").targets()[1]
+	if two.Pool("model").targets()[0].endpoint != kept.endpoint || two.Pool("model").targets()[0].breaker != kept.breaker {
 		t.Error("the unchanged target lost its state")
 	}
 	if gone.open.Load() != 0 || kept.open.Load() == 0 {

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ type Env struct {
 	Now     func() time.Time
 	// ReadFile reads a file that the policy names, relative to it; what it reads is watched for changes.
 	ReadFile func(path string) ([]byte, error)
+	// Lookup finds a name's addresses; nil asks the system.
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
 }
 
 // Pools are all upstreams of one policy. Immutable; the state of targets lives in objects that a reload passes on.
@@ -64,6 +67,7 @@ func (ps *Pools) Run(ctx context.Context) {
 	defer ps.gauges(false)
 	var wg sync.WaitGroup
 	for _, p := range ps.byName {
+		wg.Go(func() { p.resolveNames(ctx) })
 		wg.Go(func() { p.checkTargets(ctx) })
 		wg.Go(func() { p.adapt(ctx) })
 		p.memory.run(ctx, &wg)
@@ -74,26 +78,36 @@ func (ps *Pools) Run(ctx context.Context) {
 
 // gauges registers the gauges of every pool and target, or takes them out.
 func (ps *Pools) gauges(on bool) {
-	show := func(name string, f func() float64, labels ...string) {
-		if !on {
-			f = nil
-		}
-		ps.env.Metrics.Gauge(name, f, labels...)
-	}
 	for _, p := range ps.byName {
+		show := p.shower(on)
 		show("blaze_queue_depth", func() float64 { return float64(p.gate.waiting.Load()) }, p.name)
 		show("blaze_concurrency_limit", func() float64 { return float64(p.places()) }, p.name)
 		p.memory.gauges(p.name, show)
 		if p.breaker != nil {
 			show("blaze_breaker_state", p.breaker.gauge, p.name, allTargets)
 		}
-		for _, t := range p.targets {
-			show("blaze_upstream_inflight", func() float64 { return float64(t.inflight.Load()) }, p.name, t.url)
-			show("blaze_upstream_healthy", t.healthGauge, p.name, t.url)
-			show("blaze_upstream_connections", func() float64 { return float64(t.open.Load()) }, p.name, t.url)
-			show("blaze_breaker_state", t.breaker.gauge, p.name, t.url)
+		for _, t := range p.targets() {
+			p.showTarget(t, on)
 		}
 	}
+}
+
+// shower registers a gauge, or takes it out.
+func (p *Pool) shower(on bool) func(name string, f func() float64, labels ...string) {
+	return func(name string, f func() float64, labels ...string) {
+		if !on {
+			f = nil
+		}
+		p.making.env.Metrics.Gauge(name, f, labels...)
+	}
+}
+
+func (p *Pool) showTarget(t *target, on bool) {
+	show := p.shower(on)
+	show("blaze_upstream_inflight", func() float64 { return float64(t.inflight.Load()) }, p.name, t.url)
+	show("blaze_upstream_healthy", t.healthGauge, p.name, t.url)
+	show("blaze_upstream_connections", func() float64 { return float64(t.open.Load()) }, p.name, t.url)
+	show("blaze_breaker_state", t.breaker.gauge, p.name, t.url)
 }
 
 // Close drops the idle connections of targets that are not in keep (the set that replaces ps; nil keeps none).
@@ -101,13 +115,13 @@ func (ps *Pools) Close(keep *Pools) {
 	kept := map[*endpoint]bool{}
 	if keep != nil {
 		for _, p := range keep.byName {
-			for _, t := range p.targets {
+			for _, t := range p.targets() {
 				kept[t.endpoint] = true
 			}
 		}
 	}
 	for _, p := range ps.byName {
-		for _, t := range p.targets {
+		for _, t := range p.targets() {
 			if !kept[t.endpoint] {
 				t.close()
 			}

@@ -120,7 +120,7 @@ func TestClosedInTheRace(t *testing.T) {
 	if res := ask(p, post("one")); res.err != nil {
 		t.Fatal(res.err)
 	}
-	c := p.targets[0].idle[0]
+	c := p.targets()[0].idle[0]
 	c.raw = &lateConn{TCPConn: c.raw.(*net.TCPConn), after: func() { close(closeNow); <-closed }}
 	c.peek.watch(c.raw)
 	if res := ask(p, post("two")); res.err != nil || res.retries != 0 {
@@ -135,7 +135,7 @@ func TestClosedInTheRace(t *testing.T) {
 func TestIdleTime(t *testing.T) {
 	b := serve(t, answers(okAnswer))
 	p := makePool(t, config(b.url()))
-	ep := p.targets[0].endpoint
+	ep := p.targets()[0].endpoint
 	if res := ask(p, post("{}")); res.err != nil {
 		t.Fatal(res.err)
 	}
@@ -217,7 +217,7 @@ func TestRequestBodyFails(t *testing.T) {
 	f(strings.NewReader("short"), 9)
 	f(io.MultiReader(strings.NewReader("part"), failing{}), -1)
 	f(io.MultiReader(strings.NewReader("part"), failing{}), 99)
-	if s := p.targets[0].breaker.cb.Metrics(); s.Failures() != 0 {
+	if s := p.targets()[0].breaker.cb.Metrics(); s.Failures() != 0 {
 		t.Error("the client's failure counts against the target")
 	}
 }

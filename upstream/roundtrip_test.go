@@ -219,7 +219,7 @@ func TestUnixSocket(t *testing.T) {
 			t.Fatalf("got %+v", res)
 		}
 	}
-	for _, tg := range p.targets {
+	for _, tg := range p.targets() {
 		tg.close()
 	}
 	<-done

@@ -13,12 +13,14 @@ type target struct {
 	weight  int
 	breaker *breaker
 	slow    time.Duration // Breaker.SlowFirstByte
+	origin  string        // the URL in the policy that it comes from; its own, unless that names several addresses
 }
 
 // newTarget takes over, from the pool that serves now, the connections of the same endpoint and the breaker of the same
 // figures; with other figures an open breaker stays open.
-func newTarget(p *Pool, a address, weight int, secure *security, cfg Breaker, prev *Pool, env Env) *target {
-	t := &target{weight: weight, slow: cfg.SlowFirstByte}
+func newTarget(p *Pool, a address, d declared, prev *Pool) *target {
+	cfg, secure := p.making.breaker, p.making.secure
+	t := &target{weight: d.weight, slow: cfg.SlowFirstByte, origin: d.url}
 	t.endpoint = &endpoint{address: a}
 	if a.tls {
 		t.tlsKey = secure.key
@@ -32,7 +34,7 @@ func newTarget(p *Pool, a address, weight int, secure *security, cfg Breaker, pr
 		t.breaker = old.breaker
 		return t
 	}
-	t.breaker = newBreaker(cfg, p.name, a.url, env)
+	t.breaker = newBreaker(cfg, p.name, a.url, d.url, p.making.env)
 	if old != nil {
 		t.breaker.inherit(old.breaker)
 	}
@@ -43,7 +45,7 @@ func (p *Pool) find(url string) *target {
 	if p == nil {
 		return nil
 	}
-	for _, t := range p.targets {
+	for _, t := range p.targets() {
 		if t.url == url {
 			return t
 		}
@@ -55,6 +57,7 @@ func (l *Lease) hasTried(t *target) bool { return slices.Contains(l.tried, t) }
 
 type targetDetail struct {
 	URL         string `json:"url"`
+	Name        string `json:"name,omitempty"` // the URL in the policy, where it names several addresses
 	Healthy     bool   `json:"healthy"`
 	LastFailure string `json:"last_failure,omitempty"`
 	Breaker     string `json:"breaker"`
@@ -66,6 +69,9 @@ type targetDetail struct {
 
 func (t *target) detail() targetDetail {
 	d := targetDetail{URL: t.url, Healthy: !t.health.down.Load(), Breaker: t.breaker.state(), Inflight: t.inflight.Load(), Connections: t.open.Load()}
+	if t.origin != t.url {
+		d.Name = t.origin
+	}
 	if why := t.health.lastFail.Load(); why != nil && !d.Healthy {
 		d.LastFailure = *why
 	}

@@ -123,7 +123,7 @@ func TestTLSReload(t *testing.T) {
 	}
 	first := compile(nil, one.pem)
 	same, rotated := compile(first, one.pem), compile(first, two.pem)
-	ep := func(ps *Pools) *endpoint { return ps.Pool("model").targets[0].endpoint }
+	ep := func(ps *Pools) *endpoint { return ps.Pool("model").targets()[0].endpoint }
 	if ep(same) != ep(first) || ep(rotated) == ep(first) {
 		t.Error("connections of old files are kept, or those of the same files lost")
 	}

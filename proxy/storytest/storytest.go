@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,11 +73,13 @@ func (s *story) setKeys() {
 	s.env.Setenv("JWT_SECRET", "the stories' secret, 32 bytes or more")
 }
 
-// startBackend starts a demo backend whose URL scripts and policies know as $NAME.
+// startBackend starts a demo backend whose URL scripts and policies know as $NAME, and its port as $NAME_PORT.
 func (s *story) startBackend(name string, setenv func(name, value string)) {
 	b := demo.New(demo.Options{Now: func() time.Time { return time.Unix(1700000000, 0) }})
 	s.backends[name] = b
 	setenv(name, b.URL())
+	_, port, _ := strings.Cut(b.Addr(), ":")
+	setenv(name+"_PORT", port)
 }
 
 // end stops whatever the story left running.
