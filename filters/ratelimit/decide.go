@@ -1,11 +1,6 @@
 package ratelimit
 
-import (
-	"hash/maphash"
-	"time"
-
-	"blaze/filters"
-)
+import "blaze/filters"
 
 const filterName = "ratelimit"
 
@@ -58,7 +53,7 @@ func (f *Filter) decide(x *filters.Exchange, limits []*limit) filters.Verdict {
 	return f.wait(x, d)
 }
 
-// globalKey is the only account of a global limit in memory.
+// globalKey is the only account of a global limit.
 const globalKey = 1
 
 // collect lists what x needs of which account; behind says that others already wait for one of them.
@@ -66,14 +61,13 @@ func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (b
 	d.asks = d.asks[:0]
 	net := coarseNet(x)
 	for _, l := range limits {
-		if !l.scope.has(x) {
+		if l.narrow && !l.scope.has(x) {
 			continue
 		}
 		ledger := l.ledger.live()
 		key := uint64(globalKey)
-		if l.by.kind != byGlobal || shared {
-			l.by.write(&d.key, x)
-			key = max(maphash.Bytes(ledger.table.seed, d.key.bytes()), 1)
+		if l.by.kind != byGlobal {
+			key = ledger.table.seed.account(&d.key, &l.by, x)
 		}
 		in, out := l.price(x, key)
 		if in+out == 0 && !inference(x) {
@@ -86,6 +80,7 @@ func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (b
 			a.least = min(in+1, a.charge)
 		}
 		if shared {
+			l.by.write(&d.key, x)
 			a.digest = d.key.digest()
 		}
 		a.shadow = !l.Enforced(x, l.name)
@@ -141,7 +136,9 @@ func (f *Filter) granted(x *filters.Exchange, d *decision) filters.Verdict {
 		case !a.fits:
 			f.degraded(x, a)
 		case !x.Dry:
-			x.Taken = append(x.Taken, filters.Taking{Limit: a.limit.index, Key: a.key, Digest: a.digest, Net: a.net, Amount: a.charge, Mark: a.mark})
+			x.Taken = append(x.Taken, filters.Taking{})
+			t := &x.Taken[len(x.Taken)-1] // field by field: a copy of the whole would wait for its parts to be written
+			t.Limit, t.Key, t.Digest, t.Net, t.Amount, t.Mark = a.limit.index, a.key, a.digest, a.net, a.charge, a.mark
 		}
 		a.show(x)
 		a.press()
@@ -180,14 +177,14 @@ func (a *ask) show(x *filters.Exchange) {
 	axis := a.limit.axis(x)
 	left := max(a.ledger.rule.capacity()-a.used, 0)
 	if axis.Limit == 0 || left < axis.Remaining || left == axis.Remaining && micros(a.reset) > axis.Reset {
-		*axis = a.seen()
+		a.tell(axis)
 	}
 }
 
 // showOnly lets the headers speak of the limit that refused.
 func (a *ask) showOnly(x *filters.Exchange) {
 	if !x.Shadowed && a.limit.shows {
-		*a.limit.axis(x) = a.seen()
+		a.tell(a.limit.axis(x))
 	}
 }
 
@@ -198,10 +195,9 @@ func (l *limit) axis(x *filters.Exchange) *filters.LimitState {
 	return &x.Limits.Tokens
 }
 
-func (a *ask) seen() filters.LimitState {
+func (a *ask) tell(s *filters.LimitState) {
 	r := &a.ledger.rule
-	return filters.LimitState{
-		Name: a.limit.name, Limit: r.capacity(), Remaining: max(r.capacity()-a.used, 0),
-		Reset: time.Duration(a.reset) * time.Microsecond, Window: time.Duration(r.window()) * time.Microsecond,
-	}
+	s.Name, s.Limit = a.limit.name, r.capacity()
+	s.Remaining = max(s.Limit-a.used, 0)
+	s.Reset, s.Window = micros(a.reset), micros(r.window())
 }

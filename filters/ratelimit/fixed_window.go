@@ -5,10 +5,10 @@ package ratelimit
 
 // turnFixed returns the start and the count of the window that now is in.
 func (r *rule) turnFixed(s *state, now int64) (start, n int64) {
-	start = now - now%r.per
-	if start <= s.at { // the same window, or a clock reading that was overtaken
+	if now < s.at+r.per { // the same window, or a clock reading that was overtaken
 		return s.at, s.n
 	}
+	start = now - now%r.per
 	passed := (start - s.at) / r.per
 	if passed > s.n/r.limit {
 		return start, 0

@@ -11,17 +11,24 @@ import (
 )
 
 // keyBuffer holds the text of a key. A value that does not fit stands in it as its SHA-256, so a key's length does not
-// depend on what a client sends.
+// depend on what a client sends. With a seed it keeps no text, only the text's hash.
 type keyBuffer struct {
 	b [2 + 4*sha256.Size]byte
 	n int
+
+	seed *keySeed
+	hash uint64
 }
 
-func (k *keyBuffer) start(kind byKind) { k.b[0], k.n = byte(kind), 1 }
+func (k *keyBuffer) start(kind byKind) { k.b[0], k.n, k.hash = byte(kind), 1, uint64(kind) }
 
 // add puts one part; the length in front keeps ("ab","c") and ("a","bc") apart.
 func (k *keyBuffer) add(part []byte) {
 	const most = sha256.Size
+	if k.seed != nil {
+		k.hash = k.seed.part(k.hash, part)
+		return
+	}
 	if len(part) > most {
 		sum := sha256.Sum256(part)
 		k.b[k.n] = most + 1
@@ -30,6 +37,17 @@ func (k *keyBuffer) add(part []byte) {
 	}
 	k.b[k.n] = byte(len(part))
 	k.n += 1 + copy(k.b[k.n+1:], part)
+}
+
+// addWord puts size bytes, the last of w's big-endian form.
+func (k *keyBuffer) addWord(w uint64, size int) {
+	if k.seed != nil {
+		k.hash = k.seed.word(k.hash, w)
+		return
+	}
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], w)
+	k.add(b[8-size:])
 }
 
 func (k *keyBuffer) addString(s string) { k.add(unsafe.Slice(unsafe.StringData(s), len(s))) }
@@ -103,12 +121,12 @@ func (k *keyBuffer) network(x *filters.Exchange) {
 	switch {
 	case a.Is4():
 		b := a.As4()
-		k.add(b[:])
+		k.addWord(uint64(binary.BigEndian.Uint32(b[:])), 4)
 	case !a.IsValid(): // came by a unix socket
 		k.add(nil)
 	default:
 		b := a.As16()
-		k.add(b[:8])
+		k.addWord(binary.BigEndian.Uint64(b[:8]), 8)
 	}
 }
 

@@ -1,7 +1,7 @@
 package ratelimit
 
 import (
-	"hash/maphash"
+	"sync"
 	"sync/atomic"
 )
 
@@ -10,14 +10,22 @@ import (
 // its first use and scales what was used of it; from then on the old one sends whoever still holds it (exchanges that an
 // older policy admitted) to the new.
 type ledger struct {
-	id    uint64 // locks are taken in this order
+	id    uint64
+	order uint64 // locks are taken in this order; a ledger has its predecessor's
 	sign  string // what must be equal for a reload to keep the ledger
 	by    string // who shares an account, and what is counted: what must be equal for accounts to be carried over
 	rule  rule
 	table *table
+	only  *account // a global limit's: nothing to look up, and nothing beside it in its cache line
 	lines lines
 	from  atomic.Pointer[ledger] // the ledger before, while it may still hold something
 	next  atomic.Pointer[ledger] // the ledger that has taken over
+}
+
+// account is a single one with its lock, 64 bytes.
+type account struct {
+	mu sync.Mutex
+	s  state // guarded by mu
 }
 
 // generations bounds how many ledgers before the present one are asked for an account.
@@ -25,7 +33,10 @@ const generations = 4
 
 // succeed makes the ledger of a changed rule. It is inert until takeOver.
 func (l *ledger) succeed(id uint64, r rule, maxKeys int) *ledger {
-	n := &ledger{id: id, rule: r, table: newTable(l.table.seed, maxKeys)}
+	n := &ledger{id: id, order: l.order, rule: r, table: newTable(l.table.seed, maxKeys)}
+	if l.only != nil {
+		n.only = &account{}
+	}
 	n.from.Store(l)
 	older := l
 	for range generations {
@@ -37,8 +48,13 @@ func (l *ledger) succeed(id uint64, r rule, maxKeys int) *ledger {
 	return n
 }
 
-func newLedger(id uint64, r rule, maxKeys int) *ledger {
-	return &ledger{id: id, rule: r, table: newTable(maphash.MakeSeed(), maxKeys)}
+// newLedger makes a ledger of many accounts, or of one alone.
+func newLedger(id uint64, r rule, maxKeys int, alone bool) *ledger {
+	l := &ledger{id: id, order: id, rule: r, table: newTable(newKeySeed(), maxKeys)}
+	if alone {
+		l.only = &account{}
+	}
+	return l
 }
 
 // takeOver makes the ledger before send its callers here.
@@ -56,18 +72,12 @@ func (l *ledger) live() *ledger {
 	return l
 }
 
-// inherit reads key's account in the ledgers before, scaled to this rule. Callers hold the lock of their own shard; an
-// older ledger's locks are only ever taken alone or under a newer one's.
+// inherit reads key's account in the ledgers before, scaled to this rule. Callers hold the lock of their own account; an
+// older ledger's locks are only ever taken alone, under a newer one's, or with others of its own filter in their order. Since
+// a ledger has its predecessor's place in that order, and nobody holds a later place's lock here, none waits in a circle.
 func (l *ledger) inherit(key uint64, now int64) (s state, ok bool) {
 	for before := l.from.Load(); before != nil; before = before.from.Load() {
-		h := before.table.shard(key)
-		h.mu.Lock()
-		found := h.find(key)
-		if found != nil {
-			s, ok = *found, true
-		}
-		h.mu.Unlock()
-		if ok {
+		if s, ok = before.copyOf(key); ok {
 			return before.rule.scaled(&s, &l.rule, now), true
 		}
 	}
@@ -93,5 +103,16 @@ func (l *ledger) whole(now int64) bool {
 	for i := range l.table.shards {
 		l.table.tidy(&l.rule, i, now)
 	}
-	return l.table.size() == 0
+	return l.size(now) == 0
+}
+
+// size counts the accounts that something is used of, or was lately.
+func (l *ledger) size(now int64) int {
+	if l.only == nil {
+		return l.table.size()
+	}
+	if s, ok := l.copyOf(0); ok && !l.rule.idle(&s, now) {
+		return 1
+	}
+	return 0
 }

@@ -15,6 +15,7 @@ type limit struct {
 	index    int // in the policy
 	by       By
 	scope    Scope
+	narrow   bool // scope is not for all
 	count    Count
 	then     Action
 	maxWait  time.Duration
@@ -43,7 +44,7 @@ func compile(cfg *Limit, index int, shared *Config, prev *limit, id uint64, env 
 	l := &limit{
 		Rollout: cfg.Rollout, name: cfg.Name, index: index, by: cfg.By, scope: cfg.For, count: cfg.Count, then: cfg.Then,
 		maxWait: cfg.MaxWait, depth: cfg.MaxQueue, priority: shared.Priority, degrade: cfg.Degrade, hard: cfg.Hard,
-		reserve: cfg.Reserve, shows: !cfg.shapes(),
+		reserve: cfg.Reserve, shows: !cfg.shapes(), narrow: !cfg.For.all(),
 	}
 	if cfg.shapes() {
 		l.depth = int(*cfg.Burst)
@@ -84,7 +85,7 @@ func compileLedger(cfg *Limit, prev *limit, id uint64) *ledger {
 	if prev != nil && prev.ledger.by == by {
 		n = prev.ledger.succeed(id, r, cfg.MaxKeys)
 	} else {
-		n = newLedger(id, r, cfg.MaxKeys)
+		n = newLedger(id, r, cfg.MaxKeys, cfg.By.kind == byGlobal)
 	}
 	n.sign, n.by = sign, by
 	return n

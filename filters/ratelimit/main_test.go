@@ -117,6 +117,19 @@ func (w *tester) admitted(f *Filter, n int, c caller) (passed int) {
 	return passed
 }
 
+// usedByAll is what all accounts have in use together.
+func (l *ledger) usedByAll(now int64) (n int64) {
+	if l.only != nil {
+		return l.rule.read(&l.only.s, 0, now).used
+	}
+	for s := range l.table.shards {
+		for _, e := range l.table.shards[s].places {
+			n += l.rule.read(&e.s, 0, now).used
+		}
+	}
+	return n
+}
+
 func percent(p float64) *setting.Percent {
 	s := setting.Percent(p)
 	return &s

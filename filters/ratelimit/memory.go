@@ -1,6 +1,10 @@
 package ratelimit
 
-import "blaze/filters"
+import (
+	"sync"
+
+	"blaze/filters"
+)
 
 // ask is one limit's part in a decision: what is wanted of which account, and the answer.
 type ask struct {
@@ -28,18 +32,27 @@ type asked struct {
 	reading
 	mark int64
 
-	// For the store, under the shard's lock.
-	shard *shard
-	at    *state // nil while the account does not exist
+	// For the store.
+	mu    *sync.Mutex // the account's lock, while it is held
+	shard *shard      // guarded by mu; nil where the ledger has a single account
+	at    *state      // guarded by mu; nil until the account is found, fresh while it does not exist
 }
 
 // take asks all and takes from all that fit, if all that are not optional do; else, and when dry, from none. It is exact:
-// the locks of all accounts are held from the first look to the last change, in the order of ledger.id.
+// the locks of all accounts are held from the first look to the last change, in the order of ledger.order.
 func take(asks []ask, now int64, dry bool) (granted bool) {
 	granted = true
 	for i := range asks {
+		asks[i].lock(now)
+	}
+	if len(asks) > 1 {
+		touch(asks)
+	}
+	for i := range asks {
 		a := &asks[i]
-		a.open(now)
+		if a.at == nil {
+			a.find(now)
+		}
 		a.look(now)
 		granted = granted && (a.fits || a.optional)
 	}
@@ -50,23 +63,59 @@ func take(asks []ask, now int64, dry bool) (granted bool) {
 		} else {
 			a.reading = a.ledger.rule.read(a.at, a.units(), now)
 		}
-		a.shard.mu.Unlock()
-		a.shard, a.at = nil, nil
+		a.mu.Unlock()
+		a.mu, a.shard, a.at = nil, nil, nil
 	}
 	return granted
 }
 
-// open locks the account's shard and finds the account.
-func (a *ask) open(now int64) {
+// lock locks the account. Where it may have to be taken over from the ledger before, that is done at once: the locks of the
+// next ask come after those of the ledger before.
+func (a *ask) lock(now int64) {
 	l := a.ledger
-	a.shard = l.table.shard(a.key)
-	a.shard.mu.Lock()
-	if a.at = l.table.reach(a.shard, &l.rule, a.key, a.net, now); a.at != nil {
-		return
+	if l.only != nil {
+		a.mu = &l.only.mu
+		a.mu.Lock()
+		a.at = &l.only.s
+		if a.at.at != 0 {
+			return
+		}
+	} else {
+		a.shard = l.table.shard(a.key)
+		a.mu = &a.shard.mu
+		a.mu.Lock()
+	}
+	if l.from.Load() != nil {
+		a.find(now)
+	}
+}
+
+// find finds the account. Its lock is held.
+func (a *ask) find(now int64) {
+	l := a.ledger
+	if a.shard != nil {
+		if a.at = l.table.reach(a.shard, &l.rule, a.key, a.net, now); a.at != nil {
+			return
+		}
 	}
 	a.fresh, _ = l.inherit(a.key, now)
 	a.at = &a.fresh
 }
+
+// touch reads where the accounts should be, all before the first is needed, so that the processor waits for memory once
+// and not for one account after the other. The locks are held.
+func touch(asks []ask) {
+	for i := range asks {
+		if h := asks[i].shard; h != nil && len(h.places) > 0 {
+			touched(h.places[int(asks[i].key)&(len(h.places)-1)].key)
+		}
+	}
+}
+
+// touched keeps the compiler from leaving out the read that made key.
+//
+//go:noinline
+func touched(uint64) {}
 
 // units is what is taken here.
 func (a *ask) units() int64 {
@@ -79,6 +128,7 @@ func (a *ask) units() int64 {
 // look finds out whether the account has what is asked of it.
 func (a *ask) look(now int64) {
 	r := &a.ledger.rule
+	r.turn(a.at, now)
 	if a.fits = r.fits(a.at, a.units(), now); a.fits || a.least == 0 {
 		return
 	}
@@ -90,11 +140,19 @@ func (a *ask) look(now int64) {
 
 func (a *ask) commit(now int64) {
 	r := &a.ledger.rule
-	a.mark = r.add(a.at, a.units(), now)
-	a.reading = r.read(a.at, 0, now)
+	a.mark, a.reading = r.addRead(a.at, a.units(), now)
 	if a.at == &a.fresh {
-		a.shard.insert(r, a.key, a.fresh, now)
+		a.keep(now)
 	}
+}
+
+// keep makes the account of what is fresh.
+func (a *ask) keep(now int64) {
+	if a.shard == nil {
+		a.ledger.only.s = a.fresh
+		return
+	}
+	a.shard.insert(&a.ledger.rule, a.key, a.fresh, now)
 }
 
 // settle corrects an account: t was taken, actual was used. What was used beyond t becomes debt.
@@ -115,6 +173,15 @@ func (l *ledger) mirror(key uint64, net uint32, used, now int64) {
 
 // change lets f change an account, which is made when it is new and not idle after.
 func (l *ledger) change(key uint64, net uint32, now int64, f func(s *state)) {
+	if o := l.only; o != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.s.at == 0 {
+			o.s, _ = l.inherit(key, now)
+		}
+		f(&o.s)
+		return
+	}
 	h := l.table.shard(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -130,12 +197,25 @@ func (l *ledger) change(key uint64, net uint32, now int64, f func(s *state)) {
 
 // usedBy is what an account has in use.
 func (l *ledger) usedBy(key uint64, now int64) int64 {
+	s, ok := l.copyOf(key)
+	if !ok {
+		return 0
+	}
+	return l.rule.read(&s, 0, now).used
+}
+
+// copyOf is key's account as it stands.
+func (l *ledger) copyOf(key uint64) (s state, ok bool) {
+	if l.only != nil {
+		l.only.mu.Lock()
+		defer l.only.mu.Unlock()
+		return l.only.s, l.only.s.at != 0
+	}
 	h := l.table.shard(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := h.find(key)
-	if s == nil {
-		return 0
+	if found := h.find(key); found != nil {
+		return *found, true
 	}
-	return l.rule.read(s, 0, now).used
+	return state{}, false
 }

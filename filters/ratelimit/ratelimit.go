@@ -7,6 +7,7 @@
 package ratelimit
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"sync"
@@ -107,7 +108,7 @@ func (f *Filter) phase(onBody bool) []*limit {
 			}
 			return -1
 		}
-		return int(a.ledger.id) - int(b.ledger.id)
+		return cmp.Compare(a.ledger.order, b.ledger.order)
 	})
 	return out
 }

@@ -125,14 +125,7 @@ func TestARefusedRequestTakesNothing(t *testing.T) {
 		t.Errorf("headers of a refusal: %+v", x.Limits.Requests)
 	}
 	for _, l := range filter.limits {
-		key := filter.limits[l.index].ledger
-		used := int64(0)
-		for i := range key.table.shards {
-			for _, e := range key.table.shards[i].places {
-				used += key.rule.read(&e.s, 0, filter.clock.micros()).used
-			}
-		}
-		if used != 3 {
+		if used := l.ledger.usedByAll(filter.clock.micros()); used != 3 {
 			t.Errorf("limit %s counts %d; want 3", l.name, used)
 		}
 	}
@@ -233,6 +226,40 @@ func TestOldExchangesSettleInTheNewLedger(t *testing.T) {
 	old.Settle(x)
 	if got := w.admitted(renewed, 100, caller{subject: "ann"}); got != 1 {
 		t.Errorf("%d after the old exchange gave back; want 1", got)
+	}
+}
+
+// TestAReloadLocksInNoCircle: a request of the filter before holds the account that one of the new filter must take over, and
+// wants one that both share. Both are asked again and again; a circle would stop them for good.
+func TestAReloadLocksInNoCircle(t *testing.T) {
+	w := newTester(t)
+	changed, kept := Limit{Name: "x", By: by("user"), Limit: 10}, Limit{Name: "y", By: by("user"), Limit: 10}
+	old := w.filter(nil, changed, kept)
+	var before, after decision
+	x := w.exchange(caller{subject: "ann"})
+	before.collect(x, old.head, false)
+	changed.Limit = 20
+	f := w.filter(old, changed, kept)
+	f.begin()
+	after.collect(x, f.head, false)
+	if old.limits[0].ledger == f.limits[0].ledger || old.limits[1].ledger != f.limits[1].ledger {
+		t.Fatal("want one ledger changed and one shared")
+	}
+	done := make(chan struct{}, 2)
+	for _, d := range []*decision{&before, &after} {
+		go func() {
+			for range 50_000 {
+				take(d.asks, w.now.UnixMicro(), true)
+			}
+			done <- struct{}{}
+		}()
+	}
+	for range 2 {
+		select {
+		case <-done:
+		case <-time.After(time.Minute):
+			t.Fatal("they wait for each other")
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func (f *Filter) gauges() {
 	}
 	for _, l := range f.limits {
 		g := l.ledger
-		f.env.Metrics.Gauge("blaze_ratelimit_accounts", func() float64 { return float64(g.live().table.size()) }, l.name)
+		f.env.Metrics.Gauge("blaze_ratelimit_accounts", func() float64 { return float64(g.live().size(f.clock.micros())) }, l.name)
 		f.env.Metrics.Gauge("blaze_ratelimit_waiting", func() float64 { return float64(g.live().lines.waiting.Load()) }, l.name)
 		f.env.Metrics.Gauge("blaze_ratelimit_coarse", func() float64 { return float64(g.live().table.coarse.Load()) }, l.name)
 		f.env.Metrics.Gauge("blaze_ratelimit_limit", func() float64 { return float64(g.live().rule.capacity()) }, l.name)

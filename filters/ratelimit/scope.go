@@ -21,6 +21,11 @@ type Scope struct {
 // needsBody says whether only the body tells if the limit is for a request.
 func (s *Scope) needsBody() bool { return len(s.Models) > 0 }
 
+// all says whether the limit is for every request.
+func (s *Scope) all() bool {
+	return len(s.Routes)+len(s.Tiers)+len(s.Roles)+len(s.Models)+len(s.Tenants) == 0
+}
+
 // has says whether the limit is for x.
 func (s *Scope) has(x *filters.Exchange) bool {
 	switch {

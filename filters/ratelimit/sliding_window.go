@@ -15,12 +15,15 @@ func slidingRule(limit, per int64) rule {
 	return rule{kind: SlidingWindow, limit: limit, per: per, cap: limit, slot: ceilDiv(per, slotsPer)}
 }
 
+// behind says whether now is in a later slot than the newest of s.
+func (r *rule) behind(s *state, now int64) bool { return now >= (s.at+1)*r.slot }
+
 // turnSliding empties the slots that now has left behind.
 func (r *rule) turnSliding(s *state, now int64) {
-	at := now / r.slot
-	if at <= s.at {
+	if !r.behind(s, now) {
 		return
 	}
+	at := now / r.slot
 	if at-s.at >= slotCount {
 		*s = state{at: at}
 		return
@@ -35,7 +38,7 @@ func (r *rule) turnSliding(s *state, now int64) {
 
 // countSliding is what the slots hold at now.
 func (r *rule) countSliding(s *state, now int64) int64 {
-	if now/r.slot <= s.at {
+	if !r.behind(s, now) {
 		return s.n
 	}
 	c := *s
@@ -44,7 +47,7 @@ func (r *rule) countSliding(s *state, now int64) int64 {
 }
 
 func (r *rule) readSliding(s *state, cost, now int64) reading {
-	if now/r.slot > s.at {
+	if r.behind(s, now) {
 		c := *s
 		r.turnSliding(&c, now)
 		s = &c

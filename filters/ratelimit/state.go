@@ -80,6 +80,35 @@ func (r *rule) add(s *state, amount, now int64) (mark int64) {
 	}
 }
 
+// turn brings s to now. It changes nothing of what s says, and makes the next questions at that time cheap.
+func (r *rule) turn(s *state, now int64) {
+	switch r.kind {
+	case FixedWindow:
+		s.at, s.n = r.turnFixed(s, now)
+	case SlidingWindow:
+		r.turnSliding(s, now)
+	case Adaptive:
+		p := r.atPresent()
+		s.n, s.at = p.load(s, now), max(s.at, now)
+	default:
+		s.n, s.at = r.load(s, now), max(s.at, now)
+	}
+}
+
+// addRead is add and then read of nothing more.
+func (r *rule) addRead(s *state, amount, now int64) (mark int64, after reading) {
+	if r.kind != TokenBucket {
+		mark = r.add(s, amount, now)
+		return mark, r.read(s, 0, now)
+	}
+	mark = r.addBucket(s, amount, now)
+	after = reading{used: ceilDiv(s.n, r.q), reset: mark - s.at}
+	if over := s.n - r.cap*r.q; over > 0 {
+		after.wait = ceilDiv(over, r.p)
+	}
+	return mark, after
+}
+
 // giveBack undoes amount units of an add that returned mark. What time has already given back is not given twice.
 func (r *rule) giveBack(s *state, amount, mark, now int64) {
 	switch r.kind {

@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 )
@@ -10,10 +9,10 @@ import (
 // as new. When the table is full of accounts that are not, newcomers share coarse accounts by their network: whoever
 // invents keys spends the account of the network he sits in, and no busy user's debt is forgotten.
 type table struct {
-	seed   maphash.Seed
+	shards [shardCount]*shard
+	seed   keySeed
 	most   int // accounts in one shard
 	coarse atomic.Int64
-	shards [shardCount]shard
 }
 
 const (
@@ -29,22 +28,32 @@ type entry struct {
 	s   state
 }
 
-// shard is a hash table with linear probing; the hash is seeded, so nobody can aim at one place.
+// shard is a hash table with linear probing; the hash is seeded, so nobody can aim at one place. 64 bytes, each
+// allocated for itself, so that two never share a cache line.
 type shard struct {
 	mu     sync.Mutex
 	places []entry // guarded by mu; a power of two
 	n      int     // guarded by mu; accounts
 	cursor int     // guarded by mu; where sweeping goes on
-	swept  int64   // guarded by mu; µs
-	shared []state // guarded by mu; the coarse accounts, made when they are needed
-	_      [24]byte
+	full   *full   // guarded by mu; nil while the shard has room
+	_      [8]byte
 }
 
-func newTable(seed maphash.Seed, most int) *table {
-	return &table{seed: seed, most: max(most/shardCount, 1)}
+// full is what a shard has that is full.
+type full struct {
+	swept    int64 // µs
+	accounts [coarseCount]state
 }
 
-func (t *table) shard(key uint64) *shard { return &t.shards[key>>(64-shardBits)] }
+func newTable(seed keySeed, most int) *table {
+	t := &table{seed: seed, most: max(most/shardCount, 1)}
+	for i := range t.shards {
+		t.shards[i] = &shard{}
+	}
+	return t
+}
+
+func (t *table) shard(key uint64) *shard { return t.shards[key>>(64-shardBits)] }
 
 // find returns key's account, or nil. The caller holds mu.
 func (h *shard) find(key uint64) *state {
@@ -71,17 +80,17 @@ func (t *table) reach(h *shard, r *rule, key uint64, net uint32, now int64) *sta
 	if h.n < t.most {
 		return nil
 	}
-	if now-h.swept >= fullSweep {
-		h.swept = now
+	if h.full == nil {
+		h.full = &full{}
+	}
+	if now-h.full.swept >= fullSweep {
+		h.full.swept = now
 		if h.sweep(r, len(h.places), now); h.n < t.most {
 			return nil
 		}
 	}
 	t.coarse.Add(1)
-	if h.shared == nil {
-		h.shared = make([]state, coarseCount)
-	}
-	return &h.shared[net%coarseCount]
+	return &h.full.accounts[net%coarseCount]
 }
 
 // insert makes key's account. The caller holds mu and has seen that there is room. What find returned before is void.
@@ -145,26 +154,29 @@ func (h *shard) drop(i int) {
 
 // tidy sweeps one shard and gives memory back that a past rush took.
 func (t *table) tidy(r *rule, i int, now int64) {
-	h := &t.shards[i%shardCount]
+	h := t.shards[i%shardCount]
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sweep(r, len(h.places), now)
 	if size := len(h.places); size > firstSize && 8*h.n < size {
 		h.resize(r, size/2, now)
 	}
-	for j := range h.shared {
-		if !r.idle(&h.shared[j], now) {
+	if h.full == nil {
+		return
+	}
+	for j := range h.full.accounts {
+		if !r.idle(&h.full.accounts[j], now) {
 			return
 		}
 	}
-	h.shared = nil
+	h.full = nil
 }
 
 // size counts the accounts.
 func (t *table) size() int {
 	n := 0
 	for i := range t.shards {
-		h := &t.shards[i]
+		h := t.shards[i]
 		h.mu.Lock()
 		n += h.n
 		h.mu.Unlock()

@@ -2,10 +2,10 @@ package ratelimit
 
 import (
 	"fmt"
-	"hash/maphash"
 	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -88,7 +88,7 @@ func TestInventedKeysEvictNobody(t *testing.T) {
 }
 
 func TestTidyGivesMemoryBack(t *testing.T) {
-	tab := newTable(maphash.MakeSeed(), 1<<20)
+	tab := newTable(newKeySeed(), 1<<20)
 	r := mustBucket(10, 1_000_000)
 	for i := range 10_000 {
 		var s state
@@ -110,6 +110,21 @@ func TestTidyGivesMemoryBack(t *testing.T) {
 	}
 }
 
+// TestOneLineForEach: an account with its key, a shard's head, and the account of a global limit with its lock are a cache
+// line each.
+func TestOneLineForEach(t *testing.T) {
+	if e, h, a := unsafe.Sizeof(entry{}), unsafe.Sizeof(shard{}), unsafe.Sizeof(account{}); e != 64 || h != 64 || a != 64 {
+		t.Errorf("an entry has %d bytes, a shard %d, a single account %d; want 64 each", e, h, a)
+	}
+	tab := newTable(newKeySeed(), 1<<20)
+	tab.shards[1].places = make([]entry, firstSize)
+	for what, at := range map[string]unsafe.Pointer{"a shard": unsafe.Pointer(tab.shards[1]), "an entry": unsafe.Pointer(&tab.shards[1].places[0])} {
+		if uintptr(at)%64 != 0 {
+			t.Errorf("%s begins %d bytes into a cache line", what, uintptr(at)%64)
+		}
+	}
+}
+
 // TestAMillionAccountsFit in 200 MB.
 func TestAMillionAccountsFit(t *testing.T) {
 	if testing.Short() {
@@ -122,12 +137,12 @@ func TestAMillionAccountsFit(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := heap()
-	tab := newTable(maphash.MakeSeed(), 1<<30)
+	tab := newTable(newKeySeed(), 1<<30)
 	r := slidingRule(10, 60_000_000)
 	var key [8]byte
 	for i := range 1_000_000 {
 		key[0], key[1], key[2] = byte(i), byte(i>>8), byte(i>>16)
-		k := maphash.Bytes(tab.seed, key[:])
+		k := tab.seed.part(0, key[:])
 		var s state
 		r.add(&s, 1, 1)
 		tab.shard(k).insert(&r, k, s, 1)

@@ -1,5 +1,7 @@
 package ratelimit
 
+import "math/bits"
+
 // Token bucket: an account holds cap units and fills by limit units every per. It is kept as load, what is missing to
 // full, in quanta: limit/per is reduced to p/q, a unit is q quanta and p quanta come back each µs, so that every step is
 // whole-number arithmetic and exact. Load over the capacity is debt.
@@ -37,14 +39,14 @@ func gcd(a, b int64) int64 {
 // load is what is still missing at now, in quanta.
 func (r *rule) load(s *state, now int64) int64 {
 	dt := now - s.at
-	switch {
-	case dt <= 0:
+	if dt <= 0 || s.n == 0 {
 		return s.n
-	case dt > s.n/r.p:
-		return 0
-	default:
-		return s.n - dt*r.p
 	}
+	hi, drained := bits.Mul64(uint64(dt), uint64(r.p))
+	if hi != 0 || drained >= uint64(s.n) {
+		return 0
+	}
+	return s.n - int64(drained)
 }
 
 func (r *rule) readBucket(s *state, cost, now int64) reading {
@@ -58,10 +60,10 @@ func (r *rule) readBucket(s *state, cost, now int64) reading {
 
 func (r *rule) addBucket(s *state, amount, now int64) (mark int64) {
 	load := r.load(s, now)
-	if amount > (maxLoad-load)/r.q {
+	if hi, more := bits.Mul64(uint64(amount), uint64(r.q)); hi != 0 || more > uint64(maxLoad-load) {
 		load = maxLoad
 	} else {
-		load += amount * r.q
+		load += int64(more)
 	}
 	s.n, s.at = load, max(s.at, now)
 	return s.at + ceilDiv(load, r.p) // when this account would be full again: by then the amount is repaid
