@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sort"
@@ -98,10 +99,13 @@ func byName(list []any) map[string]any {
 
 // short renders a value for one line of a log.
 func short(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false) // a condition's > is read by people
+	if e.Encode(v) != nil {
 		return "?"
 	}
+	b := bytes.TrimSpace(out.Bytes())
 	if len(b) > 200 {
 		return string(b[:200]) + "…"
 	}

@@ -101,7 +101,7 @@ func (s *Store) refused(err error) {
 		}
 		s.o.Tel.Log.Error().Str("problem", p.Error()).Msg("policy refused; the last good one goes on serving")
 	}
-	s.o.Tel.Event(telemetry.Event{Kind: "reload", Note: fmt.Sprintf("refused: %d problems", len(ps))})
+	s.o.Tel.Event(telemetry.Event{Kind: "reload", Note: "refused: " + count(len(ps), "problem")})
 }
 
 // swap makes snap the one that serves. Exchanges that are under way finish on old.

@@ -102,6 +102,7 @@ func (t *Telemetry) checks() []Check {
 	if a := t.audit.status(); a.Status != "off" {
 		checks = append(checks, Check{Name: "audit", Status: a.Status, Detail: a})
 	}
+	checks = append(checks, t.disks()...)
 	if list := t.probes.Load(); list != nil {
 		for _, p := range *list {
 			checks = append(checks, p.part())

@@ -25,7 +25,7 @@ func TestReadmeHasTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start, end := strings.Index(string(b), "| metric |"), strings.Index(string(b), "\n## Errors")
+	start, end := strings.Index(string(b), "| metric |"), strings.Index(string(b), "\n## Endpoints")
 	if start < 0 || end < start {
 		t.Fatal("README.md has no table of metrics")
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -166,5 +167,33 @@ func BenchmarkExchange(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		tel.Exchange(r)
+	}
+}
+
+// The file systems that something is written to are on /health/detailed, each once, with what is written there.
+func TestHealthHasTheDisks(t *testing.T) {
+	tel, _ := newTelemetry(t)
+	dir := t.TempDir()
+	c := telemetry.Config{Audit: &telemetry.Audit{Path: dir + "/audit.jsonl"}, History: telemetry.History{Path: dir + "/past.bin"}}
+	if err := c.Prepare(func(p string) string { return p }, os.ReadFile); err != nil {
+		t.Fatal(err)
+	}
+	tel.Configure(c)
+	var got struct {
+		Checks map[string]struct {
+			Status string
+			Detail json.RawMessage
+		}
+	}
+	getJSON(t, admin(t, tel, telemetry.AdminOptions{})+"/health/detailed", &got)
+	var disks []telemetry.DiskState
+	if err := json.Unmarshal(got.Checks["disk"].Detail, &disks); err != nil || len(disks) != 2 {
+		t.Fatalf("got %s, %v", got.Checks["disk"].Detail, err)
+	}
+	if d := disks[1]; d.Path != dir || strings.Join(d.For, " ") != "audit history" || d.FreeBytes == 0 || d.UsedPercent <= 0 {
+		t.Errorf("got %+v", d)
+	}
+	if w := disks[0]; w.Path != "." || strings.Join(w.For, " ") != "work" {
+		t.Errorf("got %+v", w)
 	}
 }

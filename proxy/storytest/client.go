@@ -62,6 +62,37 @@ func (s *story) send(ts *testscript.TestScript, _ bool, args []string) error {
 	return nil
 }
 
+// storm sends a request again and again on one connection.
+func (s *story) storm(ts *testscript.TestScript, _ bool, args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	last := ""
+	for _, file := range args[1:] {
+		c, err := s.dial(ts, file, false)
+		if err != nil {
+			return err
+		}
+		defer c.close()
+		request := complete(expand(ts, ts.ReadFile(file)))
+		for i := range n {
+			if i > 0 {
+				c.res = nil
+				_ = c.SetDeadline(time.Now().Add(patience))
+				if _, err := c.Write(request); err != nil {
+					return err
+				}
+			}
+			if last, err = c.whole(); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = io.WriteString(ts.Stdout(), s.steady(last))
+	return err
+}
+
 // until sends a request again and again, until it is answered with the status, and with the text where there is one.
 func (s *story) until(ts *testscript.TestScript, _ bool, args []string) error {
 	ctx, cancel := within()

@@ -171,12 +171,16 @@ func (s *story) admin(ts *testscript.TestScript, _ bool, args []string) error {
 }
 
 func (s *story) ask(method, path string) (status int, body string, err error) {
+	return s.askWith(method, path, "")
+}
+
+func (s *story) askWith(method, path, sent string) (status int, body string, err error) {
 	if s.running == nil {
 		return 0, "", errors.New("blaze is not running")
 	}
 	ctx, cancel := within()
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.running.admin+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.running.admin+path, strings.NewReader(sent))
 	if err != nil {
 		return 0, "", err
 	}

@@ -36,7 +36,7 @@ func Run(t *testing.T, dir string, atLeast int, update bool, program Program) {
 		RequireUniqueNames: true,
 		Cmds:               commands(),
 		Setup: func(e *testscript.Env) error {
-			s := &story{program: program, env: e, conns: map[string]*client{}, backends: map[string]*demo.Server{}}
+			s := &story{program: program, env: e, update: update, conns: map[string]*client{}, backends: map[string]*demo.Server{}}
 			e.Values[storyKey{}] = s
 			e.Defer(s.end)
 			s.setKeys()
@@ -58,6 +58,8 @@ type story struct {
 	backends map[string]*demo.Server
 	running  *running // nil until the program serves
 	conns    map[string]*client
+	update   bool     // the goldens are rewritten
+	shown    []string // the endpoints whose documentation was compared
 }
 
 // setKeys makes two API keys, the same in every run, known to scripts as $KEY and $ADMIN_KEY and to policies by their
@@ -112,28 +114,31 @@ func commands() map[string]command {
 	}
 	return map[string]command{
 		// The program.
-		"blaze":    with("[!] blaze [flags]: serves, with policy.yaml if there is one; !: it must refuse to start", 0, (*story).blaze),
-		"demo":     with("demo: runs blaze demo", 0, (*story).demo),
-		"paste":    with("paste COMMENT: gives a shell the line that the demo shows under a comment", 1, (*story).paste),
-		"cli":      with("[!] cli command [args]: runs a command to its end; !: it must fail", 1, (*story).cli),
-		"reload":   with("[!] reload: reloads the policy; !: that must fail", 0, (*story).reload),
-		"admin":    with("admin METHOD PATH [status]: asks the admin port", 2, (*story).admin),
-		"sigterm":  with("sigterm: asks the program to end, and waits until it drains", 0, (*story).sigterm),
-		"exited":   with("exited: waits until the program has ended, with code 0", 0, (*story).exitedWell),
-		"metric":   with("metric SERIES VALUE: waits until the series has the value", 2, (*story).metric),
-		"log":      with("log PATTERN: waits for a line of the log", 1, (*story).logged),
-		"wrote":    with("wrote PATTERN NAME: waits for what the program writes, and sets $NAME to the pattern's group", 2, (*story).wrote),
-		"silent":   with("silent TEXT: nothing that the program has written holds the text", 1, (*story).silent),
-		"token":    with("token NAME CLAIMS: signs a JWT with $JWT_SECRET and sets $NAME", 2, (*story).token),
-		"backend":  with("backend start|stop NAME: starts another backend, or stops one", 2, (*story).backend),
-		"behave":   with("behave [NAME] JSON: replaces how the backend behaves", 1, (*story).behave),
-		"step":     with("step N: lets N held heads or frames of the backend go", 1, (*story).step),
-		"saw":      with("[!] saw: prints the last request that the backend received; !: there was none", 0, (*story).saw),
-		"inflight": with("inflight N: waits until the backend works on N generations", 1, (*story).inflight),
-		"sent":     with("sent N: waits until the backend has sent N frames", 1, (*story).sent),
-		"aborted":  with("aborted N: waits until the backend was left N times, and works on nothing", 1, (*story).aborted),
+		"blaze":      with("[!] blaze [flags]: serves, with policy.yaml if there is one; !: it must refuse to start", 0, (*story).blaze),
+		"demo":       with("demo: runs blaze demo", 0, (*story).demo),
+		"paste":      with("paste COMMENT: gives a shell the line that the demo shows under a comment", 1, (*story).paste),
+		"cli":        with("[!] cli command [args]: runs a command to its end; !: it must fail", 1, (*story).cli),
+		"reload":     with("[!] reload: reloads the policy; !: that must fail", 0, (*story).reload),
+		"documented": with("documented METHOD PATH [FILE]: the admin port's answer is as its example shows it", 2, (*story).documented),
+		"everything": with("everything BUT...: every endpoint was documented, but those", 0, (*story).everything),
+		"admin":      with("admin METHOD PATH [status]: asks the admin port", 2, (*story).admin),
+		"sigterm":    with("sigterm: asks the program to end, and waits until it drains", 0, (*story).sigterm),
+		"exited":     with("exited: waits until the program has ended, with code 0", 0, (*story).exitedWell),
+		"metric":     with("metric SERIES VALUE: waits until the series has the value", 2, (*story).metric),
+		"log":        with("log PATTERN: waits for a line of the log", 1, (*story).logged),
+		"wrote":      with("wrote PATTERN NAME: waits for what the program writes, and sets $NAME to the pattern's group", 2, (*story).wrote),
+		"silent":     with("silent TEXT: nothing that the program has written holds the text", 1, (*story).silent),
+		"token":      with("token NAME CLAIMS: signs a JWT with $JWT_SECRET and sets $NAME", 2, (*story).token),
+		"backend":    with("backend start|stop NAME: starts another backend, or stops one", 2, (*story).backend),
+		"behave":     with("behave [NAME] JSON: replaces how the backend behaves", 1, (*story).behave),
+		"step":       with("step N: lets N held heads or frames of the backend go", 1, (*story).step),
+		"saw":        with("[!] saw: prints the last request that the backend received; !: there was none", 0, (*story).saw),
+		"inflight":   with("inflight N: waits until the backend works on N generations", 1, (*story).inflight),
+		"sent":       with("sent N: waits until the backend has sent N frames", 1, (*story).sent),
+		"aborted":    with("aborted N: waits until the backend was left N times, and works on nothing", 1, (*story).aborted),
 		// The client.
 		"send":         with("send [-raw] FILE...: sends requests and prints the last one's answer", 1, (*story).send),
+		"storm":        with("storm N FILE...: sends each request N times on one connection, and prints the last answer", 2, (*story).storm),
 		"until":        with("until FILE STATUS [TEXT]: sends a request until it is answered with the status, and the text is in the answer", 2, (*story).until),
 		"conversation": with("conversation FILE: sends raw requests on one connection and prints every answer, until it is closed", 1, (*story).conversation),
 		"connects":     with("[!] connects: the proxied port accepts a connection", 0, (*story).connects),

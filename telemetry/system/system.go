@@ -78,11 +78,14 @@ func (m *Monitor) Stats() Stats {
 }
 
 func (m *Monitor) readLocked(now time.Time) Stats {
-	s := Stats{Throttled: -1, DiskPercent: diskPercent(), Pressure: map[string]float64{}}
+	s := Stats{Throttled: -1, DiskPercent: -1, Pressure: map[string]float64{}}
 	cur := counters{at: now}
 	s.Host = m.host(&cur)
 	s.Container = m.container(&cur, &s)
 	s.NetworkIn, s.NetworkOut = m.network()
+	if percent, _, ok := Disk("."); ok {
+		s.DiskPercent = percent
+	}
 	s.DiskRead, s.DiskWritten = m.disks()
 	if f := strings.Fields(m.read("proc/loadavg")); len(f) > 0 {
 		s.Load1 = number(f[0])
