@@ -56,8 +56,10 @@ func (e OnError) String() string {
 // Chain asks the stages in order. Immutable, safe for concurrent use.
 type Chain struct {
 	stages  []Stage
-	bodies  []BodyFilter // by stage; nil where the filter does not look at the body
-	settle  []Settler    // by stage; nil where the filter takes nothing
+	bodies  []BodyFilter     // by stage; nil where the filter does not look at the body
+	settle  []Settler        // by stage; nil where the filter takes nothing
+	who     []IdentityFilter // by stage; nil where the filter does not ask who is calling
+	ended   []Observer       // by stage; nil where the filter learns nothing
 	log     telemetry.Logger
 	metrics []stageMetrics
 }
@@ -79,6 +81,10 @@ func NewChain(stages []Stage, metrics *telemetry.Metrics, log telemetry.Logger) 
 	for _, s := range stages {
 		body, _ := s.Filter.(BodyFilter)
 		settler, _ := s.Filter.(Settler)
+		who, _ := s.Filter.(IdentityFilter)
+		observer, _ := s.Filter.(Observer)
+		c.who = append(c.who, who)
+		c.ended = append(c.ended, observer)
 		c.bodies = append(c.bodies, body)
 		c.settle = append(c.settle, settler)
 		verdict := func(v string) *telemetry.Counter { return metrics.Counter("blaze_filter_verdicts_total", s.Name, v) }
@@ -108,6 +114,26 @@ func (c *Chain) Head(x *Exchange) (v Verdict) {
 			return v
 		}
 		x.taken |= 1 << i
+		if x.Identity != Anonymous && !x.known {
+			if v := c.identified(x); !v.Passed() {
+				return v
+			}
+		}
+	}
+	return Pass()
+}
+
+// identified asks the stages that want to know who is calling.
+func (c *Chain) identified(x *Exchange) Verdict {
+	x.known = true
+	for i, f := range c.who {
+		if f == nil {
+			continue
+		}
+		x.stage, x.Shadowed = i, !c.stages[i].Enforced(x, c.stages[i].Name)
+		if v := c.weigh(x, i, f.Identified(x)); !v.Passed() {
+			return v
+		}
 	}
 	return Pass()
 }
@@ -147,7 +173,7 @@ func (c *Chain) timed(x *Exchange, i int, h *telemetry.Histogram, began time.Dur
 	x.Times = append(x.Times, telemetry.Span{Name: c.stages[i].Name, Start: began, End: end})
 }
 
-// Settle gives back what the stages took, last first, each once. More calls do nothing.
+// Settle gives back what the stages took, last first, each once, and then tells the observers. More calls do nothing.
 func (c *Chain) Settle(x *Exchange) {
 	for i := len(c.settle) - 1; i >= 0; i-- {
 		if x.taken&(1<<i) == 0 {
@@ -155,19 +181,28 @@ func (c *Chain) Settle(x *Exchange) {
 		}
 		x.taken &^= 1 << i
 		if c.settle[i] != nil {
-			c.settleOne(x, i)
+			c.alone(x, i, c.settle[i].Settle)
+		}
+	}
+	if x.ended {
+		return
+	}
+	x.ended = true
+	for i, o := range c.ended {
+		if o != nil {
+			c.alone(x, i, o.Ended)
 		}
 	}
 }
 
-// settleOne keeps one filter's panic from keeping the others from giving back.
-func (c *Chain) settleOne(x *Exchange, i int) {
+// alone keeps one filter's panic from keeping the others from giving back.
+func (c *Chain) alone(x *Exchange, i int, f func(*Exchange)) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.panicked(x, i, p)
 		}
 	}()
-	c.settle[i].Settle(x)
+	f(x)
 }
 
 // weigh applies what all stages share to one filter's answer. What it returns passes, or ends the exchange.

@@ -192,3 +192,74 @@ func TestCatalogue(t *testing.T) {
 		t.Errorf("%d different codes of %d", n, len(Catalogue()))
 	}
 }
+
+// curious is a filter that comes before the one that proves who is calling, and wants to know it, and how it ends.
+type curious struct {
+	answer  func(*Exchange) Verdict
+	asked   int
+	ended   []string
+	settled int
+}
+
+func (c *curious) Request(*Exchange) Verdict { return Pass() }
+func (c *curious) Settle(*Exchange)          { c.settled++ }
+func (c *curious) Identified(x *Exchange) Verdict {
+	c.asked++
+	return c.answer(x)
+}
+func (c *curious) Ended(x *Exchange) { c.ended = append(c.ended, x.DeniedBy+" "+x.Identity.Subject) }
+
+// TestIdentified: whoever wants to know who is calling is asked once, when that is known and before anything is taken, by
+// the rules of its own stage.
+func TestIdentified(t *testing.T) {
+	f := func(answer func(*Exchange) Verdict, subject string, s Shared, wantAsked int, wantBy string, shadowed int) {
+		t.Helper()
+		c, last := &curious{answer: answer}, &fake{head: passes, body: passes}
+		proves := func(x *Exchange) Verdict {
+			if subject != "" {
+				x.Identity = &Identity{Subject: subject}
+			}
+			return Pass()
+		}
+		x := exchange()
+		v := run(chain(Stage{Name: "scan", Filter: c, Shared: s}, stage("auth", proves, passes, Shared{}), Stage{Name: "limit", Filter: last}), x)
+		if c.asked != wantAsked || x.DeniedBy != wantBy || v.Passed() != (wantBy == "") || len(x.Shadows) != shadowed {
+			t.Errorf("asked %d times, refused by %q, noted %v; want %d, %q, %d", c.asked, x.DeniedBy, x.Shadows, wantAsked, wantBy, shadowed)
+		}
+		if c.settled != 1 || len(c.ended) != 1 || c.ended[0] != wantBy+" "+subject || (last.took == 1) != (wantBy == "") || last.took != last.given {
+			t.Errorf("settled %d times, told %q, the last took %d and gave %d", c.settled, c.ended, last.took, last.given)
+		}
+	}
+	f(passes, "ada", Shared{}, 1, "", 0)
+	f(passes, "", Shared{}, 0, "", 0)
+	f(refuses, "", Shared{}, 0, "", 0)
+	f(refuses, "ada", Shared{}, 1, "scan", 0)
+	f(breaks, "ada", Shared{}, 1, "scan", 0)
+	f(breaks, "ada", Shared{OnError: Open}, 1, "", 0)
+	f(panics, "ada", Shared{}, 1, "scan", 0)
+	f(refuses, "ada", Shared{Rollout: Rollout{Mode: Shadow}}, 1, "", 1)
+}
+
+// TestEnded: observers are told of every end once, of their own refusals and of those before any filter too, and one that
+// panics harms nobody.
+func TestEnded(t *testing.T) {
+	c := &curious{answer: passes}
+	all := chain(Stage{Name: "scan", Filter: c}, stage("limit", refuses, passes, Shared{}))
+	run(all, exchange())
+	all.Settle(exchange()) // refused for its form
+	run(chain(stage("access", refuses, passes, Shared{}), Stage{Name: "scan", Filter: c}), exchange())
+	if want := []string{"limit ", " ", "access "}; !slices.Equal(c.ended, want) {
+		t.Errorf("told %q, want %q", c.ended, want)
+	}
+	late := &curious{answer: passes}
+	run(chain(Stage{Name: "scan", Filter: &broken{}}, Stage{Name: "more", Filter: late}), exchange())
+	if len(late.ended) != 1 {
+		t.Error("not told after another's panic")
+	}
+}
+
+// broken panics when it is told.
+type broken struct{ curious }
+
+func (*broken) Identified(*Exchange) Verdict { return Pass() }
+func (*broken) Ended(*Exchange)              { panic("bug") }

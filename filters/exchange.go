@@ -116,6 +116,8 @@ type Exchange struct {
 
 	stage int    // Chain: the stage being asked, for the account of a panic
 	taken uint32 // Chain: the stages whose Request passed and that are still to be settled
+	known bool   // Chain: the stages that ask who is calling were asked
+	ended bool   // Chain: the observers were told
 }
 
 // CredentialFields says which fields carried credentials meant for Blaze.

@@ -5,6 +5,7 @@ package filters
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,6 +32,20 @@ type Settler interface {
 	Settle(x *Exchange)
 }
 
+// IdentityFilter is also implemented by a filter that must know who is calling, and comes before the one that proves it.
+// Identified is asked once, as soon as that is known, and never for a stranger. Its verdict is that filter's own; what it
+// refuses has been passed by the filters up to there, and they settle it.
+type IdentityFilter interface {
+	Identified(x *Exchange) Verdict
+}
+
+// Observer is also implemented by a filter that learns from how exchanges end. Ended is told of each once, after every
+// filter has settled, whoever refused it: also those that were refused before a filter was asked, and those that it
+// refused itself.
+type Observer interface {
+	Ended(x *Exchange)
+}
+
 // Runner is also implemented by a filter that needs work between requests (a key set to refresh). A filter owns no
 // goroutine: the policy store calls Run for the snapshot that serves and cancels ctx when it is replaced.
 type Runner interface {
@@ -54,6 +69,9 @@ type Env struct {
 	// Redis is the one that the policy names under filters.ratelimit.store; bans and revocations are shared through it too.
 	// Nil when the limits are kept in memory. Nothing is sent to it before Run.
 	Redis *Redis
+	// Trusted reports whether an address is one of proxy.trusted_proxies: it stands for clients that are not known, and is
+	// none itself. Nil trusts nobody.
+	Trusted func(netip.Addr) bool
 	// ReadFile reads a file that the policy names, relative to the policy file that names it. What is read is watched:
 	// a change of the file is a change of the policy.
 	ReadFile func(path string) ([]byte, error)

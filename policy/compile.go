@@ -78,7 +78,7 @@ func (c *compiler) compile() *Snapshot {
 	c.telemetry(s)
 	s.Pools = c.pools(&p)
 	c.routing(s, &p)
-	stages := c.stages(s.Pools, p.Filters.Tree, routeNames(s.routes))
+	stages := c.stages(s, p.Filters.Tree)
 	c.tests(p.Tests)
 	if len(c.problems) > 0 {
 		return nil
@@ -191,13 +191,14 @@ func (c *compiler) ownUpstream() map[string]any {
 }
 
 // stages compiles the filters that the policy has and those that are always there.
-func (c *compiler) stages(pools *upstream.Pools, tree any, routes []string) []filters.Stage {
+func (c *compiler) stages(s *Snapshot, tree any) []filters.Stage {
 	sections, ok := tree.(map[string]any)
 	if s, null := tree.(decode.Scalar); !ok && tree != nil && !(null && s.Kind == decode.Null) {
 		c.note("", &setting.Problem{Path: "filters", Want: "a map of filters", Got: decode.Describe(tree)})
 	}
 	env := filters.Env{
-		Metrics: c.env.Metrics, Log: c.env.Log, Events: c.env.Events, Pools: pools, Now: c.env.Now, ReadFile: c.readFile, Routes: routes,
+		Metrics: c.env.Metrics, Log: c.env.Log, Events: c.env.Events, Pools: s.Pools, Now: c.env.Now, ReadFile: c.readFile,
+		Routes: routeNames(s.routes), Trusted: s.Trusted.Contains,
 	}
 	c.unknownFilters(sections)
 	built := map[string]filters.Stage{}

@@ -59,7 +59,7 @@ type Caller struct {
 // Step is one stage's answer to the head or to the body.
 type Step struct {
 	Stage      string  `json:"stage"`
-	Phase      string  `json:"phase"`   // head, body
+	Phase      string  `json:"phase"`   // head, identity, body
 	Verdict    string  `json:"verdict"` // pass, deny, error, shadow (would have refused), not_asked
 	Code       string  `json:"code,omitempty"`
 	Rule       string  `json:"rule,omitempty"`
@@ -183,6 +183,18 @@ func (t traced) Body(x *filters.Exchange) filters.Verdict {
 		return filters.Pass()
 	}
 	return t.rec.ask(x, t.name, "body", b.Body)
+}
+
+func (t traced) Identified(x *filters.Exchange) filters.Verdict {
+	f, ok := t.Filter.(filters.IdentityFilter)
+	if !ok {
+		return filters.Pass()
+	}
+	v := t.rec.ask(x, t.name, "identity", f.Identified)
+	if last := len(t.rec.steps) - 1; v.Passed() && t.rec.steps[last].Shadow == nil {
+		t.rec.steps = t.rec.steps[:last] // nothing to say
+	}
+	return v
 }
 
 func (t traced) Settle(x *filters.Exchange) {
