@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"os"
@@ -17,8 +18,11 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"blaze/filters"
 	"blaze/filters/auth"
 	"blaze/filters/ratelimit"
+	"blaze/filters/scan"
+	"blaze/filters/scan/behavior"
 	"blaze/policy"
 	"blaze/proxy"
 	"blaze/telemetry"
@@ -156,6 +160,7 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 	}
 	admin, err := tel.NewAdmin(telemetry.AdminOptions{
 		Addr: s.admin, Token: token, TLS: s.adminTLS, Ready: server.Ready, Checks: store.Checks, Handlers: handlers(store),
+		Bans: func() any { return tracker(store).Views() },
 	})
 	if err != nil {
 		server.Close()
@@ -174,16 +179,23 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 // handlers are the admin endpoints of the floors above telemetry.
 func handlers(store *policy.Store) map[string]http.Handler {
 	all := store.Handlers()
-	sessions := auth.SessionsHandler(func() *auth.Filter {
-		for _, st := range store.Current().Chain.Stages() {
-			if f, ok := st.Filter.(*auth.Filter); ok {
-				return f
-			}
-		}
-		return nil
-	})
+	sessions := auth.SessionsHandler(func() *auth.Filter { return serving[*auth.Filter](store) })
 	all["GET /sessions/revoke"], all["POST /sessions/revoke"] = sessions, sessions
+	maps.Copy(all, behavior.Handlers(func() *behavior.Tracker { return tracker(store) }))
 	return all
+}
+
+// tracker is the serving policy's; nil where the scan is off.
+func tracker(store *policy.Store) *behavior.Tracker { return serving[*scan.Filter](store).Behavior() }
+
+// serving is the filter of that type in the policy that serves; zero where there is none.
+func serving[F filters.Filter](store *policy.Store) (none F) {
+	for _, st := range store.Current().Chain.Stages() {
+		if f, ok := st.Filter.(F); ok {
+			return f
+		}
+	}
+	return none
 }
 
 // background runs fs until stop is called; Wait waits for their ends.

@@ -68,7 +68,9 @@ func Catalogue() []Metric {
 		counter("blaze_shadow_decisions_total", "decisions", "Refusals that were not enforced.", "filter", "rule"),
 		counter("blaze_params_clamped_total", "parameters", "Parameters of requests made smaller by params, by rule.", "rule"),
 		counter("blaze_security_events_total", "events", "Security events: denials, bans, failed logins, reloads, admin actions.", "kind"),
-		gauge("blaze_bans", "addresses", "Addresses banned now."),
+		gauge("blaze_bans_active", "bans", "Addresses, networks and identities refused now because they are banned."),
+		counter("blaze_bans_total", "bans", "Bans placed here, by score (auto) or by hand (admin); those not enforced (shadow), and those for which there was no room (full).", "by"),
+		gauge("blaze_scored_clients", "clients", "Clients whose behaviour is remembered."),
 
 		// Who is calling.
 		counter("blaze_token_cache_total", "lookups", "Tokens that were looked up among those verified before: hit, miss.", "result"),

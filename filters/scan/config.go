@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"blaze/filters"
+	"blaze/filters/scan/behavior"
 	"blaze/filters/scan/detect"
 	"blaze/telemetry/setting"
 )
@@ -22,6 +23,8 @@ type Config struct {
 	Upload    Upload      `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
 	JSON      JSON        `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
 	Except    []Exception `yaml:"except" doc:"exceptions: a rule that is not asked on one route or in one field"`
+
+	Behavior behavior.Config `yaml:"behavior" doc:"clients whose refusals add up are banned for a while"`
 }
 
 // Rule is what every rule of the scan has.

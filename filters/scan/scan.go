@@ -9,8 +9,10 @@ import (
 	"sync"
 
 	"blaze/filters"
+	"blaze/filters/scan/behavior"
 	"blaze/filters/scan/detect"
 	"blaze/telemetry"
+	"blaze/telemetry/setting"
 	"blaze/upstream/engine"
 )
 
@@ -29,6 +31,8 @@ type Filter struct {
 	excepted *telemetry.Counter
 	others   [others]*telemetry.Counter
 	clean    *clean
+
+	behavior *behavior.Tracker
 }
 
 // New compiles cfg; prev is the filter that serves now, or nil. Problems are joined *setting.Problem, with paths
@@ -42,6 +46,10 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 		f.set = prev.set // the rules are the program's, not the policy's
 	} else {
 		f.set = detect.Default()
+	}
+	var err error
+	if f.behavior, err = behavior.New(cfg.Behavior, prev.Behavior(), env); err != nil {
+		return nil, setting.Under("behavior", err)
 	}
 	for c, r := range f.rules {
 		f.hits[c] = env.Metrics.Counter("blaze_scan_hits_total", detect.Class(c).String())
@@ -85,8 +93,11 @@ func (f *Filter) begin(x *filters.Exchange) *pass {
 	return p
 }
 
-// Request judges the head.
+// Request refuses who is banned, and judges the head.
 func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
+	if v := f.behavior.Check(x); !v.Passed() {
+		return v
+	}
 	p := f.begin(x)
 	v := p.head()
 	f.release(p)

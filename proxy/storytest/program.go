@@ -153,7 +153,7 @@ func (s *story) reload(ts *testscript.TestScript, neg bool, _ []string) error {
 	return nil
 }
 
-// admin asks the admin port and prints the answer.
+// admin asks the admin port, with a body if there is one, and prints the answer.
 func (s *story) admin(ts *testscript.TestScript, _ bool, args []string) error {
 	want := http.StatusOK
 	if len(args) > 2 {
@@ -162,7 +162,7 @@ func (s *story) admin(ts *testscript.TestScript, _ bool, args []string) error {
 			return err
 		}
 	}
-	status, body, err := s.ask(args[0], args[1])
+	status, body, err := s.askWith(args[0], args[1], strings.Join(args[min(len(args), 3):], " "))
 	if err == nil && status != want {
 		err = fmt.Errorf("status %d, want %d: %s", status, want, body)
 	}

@@ -121,7 +121,7 @@ func commands() map[string]command {
 		"reload":     with("[!] reload: reloads the policy; !: that must fail", 0, (*story).reload),
 		"documented": with("documented METHOD PATH [FILE]: the admin port's answer is as its example shows it", 2, (*story).documented),
 		"everything": with("everything BUT...: every endpoint was documented, but those", 0, (*story).everything),
-		"admin":      with("admin METHOD PATH [status]: asks the admin port", 2, (*story).admin),
+		"admin":      with("admin METHOD PATH [status [BODY]]: asks the admin port", 2, (*story).admin),
 		"sigterm":    with("sigterm: asks the program to end, and waits until it drains", 0, (*story).sigterm),
 		"exited":     with("exited: waits until the program has ended, with code 0", 0, (*story).exitedWell),
 		"metric":     with("metric SERIES VALUE: waits until the series has the value", 2, (*story).metric),

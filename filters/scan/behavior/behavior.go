@@ -1,0 +1,359 @@
+// Package behavior bans clients that behave like an attack. It looks at how exchanges end (refused for what, served or
+// not), never at what they say: each ending that speaks against a client is worth points, points decay, and whoever has
+// too many is refused for a while, each time for longer. An identity that was proved answers for itself, whatever address
+// it comes from; everybody else answers as an address. Nothing here waits: Redis is told and asked beside the requests.
+package behavior
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"net/netip"
+	"slices"
+	"time"
+
+	"blaze/filters"
+	"blaze/telemetry"
+)
+
+// rule is what logs, metrics and shadow counts call a refusal of who is banned.
+const rule = "behavior.ban"
+
+// What banned callers are told.
+var (
+	addressBanned  = filters.AddressDenied.With("Requests from this address are refused for a while: too many were refused before.")
+	identityBanned = filters.InsufficientPermissions.With("These credentials are refused for a while: too many of their requests were refused before.")
+)
+
+// Tracker keeps scores and bans. What it was told to do (cfg) is its own; what it knows passes on over reloads. Immutable
+// after New, safe for concurrent use.
+type Tracker struct {
+	cfg     Config
+	rules   rules
+	except  []netip.Prefix
+	trusted func(netip.Addr) bool
+	now     func() time.Time
+	events  func(telemetry.Event)
+	log     telemetry.Logger
+	metrics *telemetry.Metrics
+	placed  map[string]*telemetry.Counter // by who placed them
+	remote  *remote                       // nil where bans are this replica's own
+	// introduce: the Redis is one that the tracker before did not share with, so that it has to be told everything.
+	introduce bool
+	*state
+}
+
+// state outlives a reload.
+type state struct {
+	seed    maphash.Seed
+	clients clients
+	bans    *bans
+	shared  shared
+}
+
+// New compiles cfg; prev is the tracker that serves now, or nil. Problems are joined *setting.Problem, with paths relative
+// to the section.
+func New(cfg Config, prev *Tracker, env filters.Env) (*Tracker, error) {
+	except, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	t := &Tracker{
+		cfg: cfg, except: except, trusted: env.Trusted, now: env.Now, events: env.Events, log: env.Log, metrics: env.Metrics,
+		rules:  rules{half: float64(cfg.Window / 2), goal: float32(cfg.Score)},
+		placed: map[string]*telemetry.Counter{},
+	}
+	for _, by := range []string{byScore, byHand, "shadow", "full"} {
+		t.placed[by] = env.Metrics.Counter("blaze_bans_total", by)
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	if t.events == nil {
+		t.events = func(telemetry.Event) {}
+	}
+	if prev != nil {
+		t.state = prev.state
+	} else {
+		seed := maphash.MakeSeed()
+		t.state = &state{seed: seed, bans: newBans(seed)}
+	}
+	if env.Redis != nil && env.Redis.Client != nil {
+		t.remote = newRemote(env.Redis)
+		t.introduce = prev != nil && (prev.remote == nil || prev.remote.redis.Client != env.Redis.Client)
+	}
+	return t, nil
+}
+
+// Check refuses an address that is banned. While nobody is, it costs one load.
+func (t *Tracker) Check(x *filters.Exchange) filters.Verdict {
+	if t.bans.running.Load() == 0 || x.Replay || !x.Client.IsValid() {
+		return filters.Pass()
+	}
+	target := Target{Net: unit(x.Client)}
+	if b, now := t.running(target); b.By != "" && t.holds(&b, x.Client) {
+		return t.refuse(x, &b, now, addressBanned)
+	}
+	if wide := t.bans.wide.Load(); wide != nil {
+		if target, in := wide.Lookup(target.Net.Addr()); in {
+			if b, now := t.running(target); b.By != "" && t.holds(&b, x.Client) {
+				return t.refuse(x, &b, now, addressBanned)
+			}
+		}
+	}
+	return filters.Pass()
+}
+
+// Identified refuses an identity that is banned.
+func (t *Tracker) Identified(x *filters.Exchange) filters.Verdict {
+	if t.bans.people.Load() == 0 || x.Replay {
+		return filters.Pass()
+	}
+	target, ok := ofIdentity(x.Identity)
+	if !ok {
+		return filters.Pass()
+	}
+	for _, issuer := range [...]string{target.Issuer, anyIssuer} {
+		target.Issuer = issuer
+		if b, now := t.running(target); b.By != "" {
+			return t.refuse(x, &b, now, identityBanned)
+		}
+	}
+	return filters.Pass()
+}
+
+// running returns the ban of a target that runs now; zero when there is none, which takes no lock and no clock.
+func (t *Tracker) running(target Target) (b Ban, now time.Time) {
+	if !t.bans.may(target) {
+		return b, now
+	}
+	now = t.now()
+	if b, _ = t.bans.get(target); !b.runs(now) {
+		return Ban{}, now
+	}
+	return b, now
+}
+
+// refuse gives a ban its effect: one by hand always has it, one by score as mode and rollout say.
+func (t *Tracker) refuse(x *filters.Exchange, b *Ban, now time.Time, d *filters.Denial) filters.Verdict {
+	v := filters.Deny(d, rule).After(b.Until.Sub(now))
+	if b.By == byHand {
+		return v
+	}
+	return t.cfg.Decide(x, "scan", v)
+}
+
+// holds reports whether b counts for this address: one by score does not where the policy excepts it.
+func (t *Tracker) holds(b *Ban, a netip.Addr) bool { return b.By == byHand || !t.spared(a) }
+
+// spared reports whether an address stands for nobody in particular, or is never to be banned.
+func (t *Tracker) spared(a netip.Addr) bool { return t.excepted(a) || t.trusted != nil && t.trusted(a) }
+
+func (t *Tracker) excepted(a netip.Addr) bool {
+	for _, p := range t.except {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Ended learns from the end of an exchange, and bans whoever has reached the score.
+func (t *Tracker) Ended(x *filters.Exchange) {
+	if x.Dry || x.Replay || t.cfg.Mode == filters.Off || !x.Client.IsValid() || t.excepted(x.Client) {
+		return
+	}
+	w, bad := weigh(x)
+	good := !bad && served(x)
+	if !bad && !good {
+		return
+	}
+	address := Target{Net: unit(x.Client)}
+	who, known := ofIdentity(x.Identity)
+	if !known {
+		if who = address; t.trusted != nil && t.trusted(x.Client) {
+			return
+		}
+	}
+	now := t.now()
+	n := note{weight: w}
+	if bad {
+		n.bit = t.bit(x, w.by)
+	} else {
+		n = note{forgiven: forgiven, size: magnitude(x.BytesIn)}
+	}
+	if why, over := t.clients.add(who.hash(t.seed), now.UnixNano(), n, t.rules); over {
+		t.ban(x, who, now, why)
+	}
+	if good && known { // who shares an address with those who behave
+		t.clients.add(address.hash(t.seed), now.UnixNano(), note{forgiven: forgiven}, t.rules)
+	}
+}
+
+// bit is where an exchange's path or credential is looked up in a sketch: a keyed hash, so that neither can be told from it.
+func (t *Tracker) bit(x *filters.Exchange, by novelty) uint8 {
+	switch by {
+	case byPath:
+		return uint8(maphash.Bytes(t.seed, x.Path.Raw) >> 58)
+	case byCredential:
+		h := uint64(0)
+		for _, field := range [...]struct {
+			in   bool
+			name string
+		}{
+			{x.Credentials.Authorization, "Authorization"},
+			{x.Credentials.Header != "", x.Credentials.Header},
+			{x.Credentials.Protocol, "Sec-Websocket-Protocol"},
+		} {
+			if field.in && x.Request != nil {
+				h = h*31 + maphash.Bytes(t.seed, x.Request.Peek(field.name))
+			}
+		}
+		return uint8(h >> 58)
+	}
+	return 0
+}
+
+// ban places a ban by score, unless one runs.
+func (t *Tracker) ban(x *filters.Exchange, who Target, now time.Time, why [causes]float32) {
+	var placed Ban
+	what := t.bans.change(who, now, false, func(old Ban, known bool) (Ban, bool) {
+		if known && old.runs(now) {
+			return old, false // in shadow a banned client goes on scoring
+		}
+		count := 1 + old.row(now)
+		placed = Ban{Target: who, Since: now, Until: now.Add(t.length(count)), By: byScore, Reason: reason(why), Count: count, own: true}
+		return placed, true
+	})
+	switch {
+	case what == full:
+		t.placed["full"].Inc()
+	case what == changed && !t.cfg.Enforced(x, rule):
+		t.placed["shadow"].Inc()
+		t.tell("ban.shadow", &placed)
+	case what == changed:
+		t.placed[byScore].Inc()
+		t.tell("ban.start", &placed)
+	}
+	if what == changed && t.cfg.Mode == filters.Enforce { // what is only tried out here must refuse nobody elsewhere
+		t.share(who)
+	}
+}
+
+// length is how long the nth ban in a row is.
+func (t *Tracker) length(n int) time.Duration {
+	d := t.cfg.Ban
+	for i := 1; i < n && d < t.cfg.MaxBan; i++ {
+		d *= 2
+	}
+	return min(d, t.cfg.MaxBan)
+}
+
+// reason names what the points were given for, most first.
+func reason(why [causes]float32) string {
+	order := []cause{threats, credentials, probing, errorsCause, sizes}
+	slices.SortStableFunc(order, func(a, b cause) int {
+		switch {
+		case why[a] > why[b]:
+			return -1
+		case why[a] < why[b]:
+			return 1
+		}
+		return 0
+	})
+	text := ""
+	for _, c := range order {
+		if why[c] >= 0.5 {
+			if text != "" {
+				text += ", "
+			}
+			text += fmt.Sprintf("%s %.0f", c, why[c])
+		}
+	}
+	return text
+}
+
+// tell reports the beginning or the end of a ban.
+func (t *Tracker) tell(what string, b *Ban) {
+	e := telemetry.Event{Kind: "ban", Rule: what, Note: b.Reason}
+	if what != "ban.end" && what != "ban.lift" {
+		e.Note = fmt.Sprintf("for %s, number %d in a row: %s", b.Until.Sub(b.Since).Round(time.Second), b.Count, b.Reason)
+	}
+	if b.Net.IsValid() {
+		e.Client = b.Target.String()
+		if b.Net.Addr().IsLoopback() && b.By == byScore {
+			e.Note += "; this is this machine's own address: a proxy that runs here belongs into proxy.trusted_proxies"
+		}
+	} else {
+		e.Subject = b.Subject
+	}
+	t.events(e)
+}
+
+// The errors of Place.
+var (
+	ErrFull = errors.New("the list of bans is full of bans by hand: lift some")
+	errTime = errors.New(`want "for" as a duration such as 24h, of 1s or more`)
+)
+
+// Place bans a target by hand, in place of whatever ban it has; d 0 is as long as a ban by score would be. It is in force
+// here when it returns.
+func (t *Tracker) Place(target Target, d time.Duration, why string) (Ban, error) {
+	now := t.now()
+	if d == 0 {
+		d = t.cfg.Ban
+	}
+	if d < minTime || d > maxHand {
+		return Ban{}, errTime
+	}
+	var placed Ban
+	what := t.bans.change(target, now, true, func(old Ban, known bool) (Ban, bool) {
+		placed = Ban{Target: target, Since: now, Until: now.Add(d), By: byHand, Reason: why, Count: max(1, old.row(now)), own: true}
+		return placed, true
+	})
+	if what == full {
+		return placed, ErrFull
+	}
+	t.placed[byHand].Inc()
+	t.admin("ban.", &placed, why)
+	t.tell("ban.start", &placed)
+	t.share(target)
+	return placed, nil
+}
+
+// Lift ends a target's ban, and forgets its score and the bans before; it reports whether there was one.
+func (t *Tracker) Lift(target Target) bool {
+	now := t.now()
+	t.clients.forget(target.hash(t.seed))
+	var lifted Ban
+	was := false
+	t.bans.change(target, now, true, func(old Ban, known bool) (Ban, bool) {
+		was = known && old.runs(now)
+		lifted, lifted.Until, lifted.Lifted = old, now, true
+		return lifted, known
+	})
+	if !was {
+		return false
+	}
+	t.admin("lift.", &lifted, "")
+	t.tell("ban.lift", &lifted)
+	t.share(target)
+	return true
+}
+
+// admin reports what an operator did.
+func (t *Tracker) admin(what string, b *Ban, why string) {
+	e := telemetry.Event{Kind: "admin", Rule: what + b.kind(), Note: why}
+	if b.Net.IsValid() {
+		e.Client = b.Target.String()
+	} else {
+		e.Subject = b.Subject
+	}
+	t.events(e)
+}
+
+// Bans lists what is banned now, the last placed first.
+func (t *Tracker) Bans() []Ban {
+	now := t.now()
+	return t.bans.list(func(b *Ban) bool { return b.runs(now) })
+}

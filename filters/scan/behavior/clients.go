@@ -1,0 +1,256 @@
+package behavior
+
+import (
+	"math"
+	"math/bits"
+	"sync"
+	"unsafe"
+)
+
+// The table of clients: so many, whatever comes. A client's place is one of ways in the one set that its key points to,
+// and its set is behind one of the locks.
+const (
+	shards     = 64
+	sets       = 128 // in a shard
+	ways       = 8   // in a set
+	maxClients = shards * sets * ways
+)
+
+// clients knows the score of every client that did something lately. When a set is full, a newcomer takes the place of the
+// one whose points, decayed to now, are fewest; among equals, the longest quiet (LRFU: Lee et al., 2001). So those who
+// invent addresses push out those who did nothing, and last of all each other. The key is a keyed hash: nobody can aim at
+// a set, and two clients that share a key are as likely as a guess of 64 bits.
+type clients struct {
+	shards [shards]struct {
+		mu   sync.Mutex
+		sets *[sets][ways]client // guarded by mu; nil until the first client
+	}
+}
+
+// client is one cache line.
+type client struct {
+	key         uint64
+	at          int64  // when points were last brought up to date; Unix nanoseconds
+	paths       uint64 // sketch of the unknown paths it tried: one bit each
+	credentials uint64 // sketch of the credentials it tried
+	points      [causes]float32
+	size        float32 // of its prompts, as a binary logarithm: mean
+	spread      float32 // and mean deviation
+	prompts     uint8   // how many made them; stays at 255
+}
+
+// clientBytes is what one place takes.
+const clientBytes = int(unsafe.Sizeof(client{}))
+
+// note is what the table is told of one exchange.
+type note struct {
+	weight
+	bit      uint8 // in the sketch that weight.by names
+	forgiven float32
+	size     float32 // binary logarithm of the body's size; 0 is none
+}
+
+// rules are what a policy says of scores.
+type rules struct {
+	half float64 // time in which points halve, ns
+	goal float32
+}
+
+// add takes n in. At the goal it says what the points were given for, and forgets them. A note of good alone makes no
+// place for a client that has none.
+func (c *clients) add(key uint64, now int64, n note, r rules) (why [causes]float32, over bool) {
+	s := &c.shards[key>>58]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sets == nil {
+		if n.first == 0 && n.size == 0 {
+			return why, false
+		}
+		s.sets = new([sets][ways]client)
+	}
+	set := &s.sets[key>>51&(sets-1)]
+	e := find(set, key)
+	if e == nil {
+		if n.first == 0 && n.size == 0 {
+			return why, false
+		}
+		if e = vacate(set, now, n.first == 0, r); e == nil {
+			return why, false
+		}
+		*e = client{key: key, at: now}
+	}
+	e.decay(now, r)
+	if n.size > 0 {
+		e.sized(n.size, r)
+	}
+	if n.forgiven > 0 {
+		e.forgive(n.forgiven)
+	}
+	if n.first > 0 {
+		e.points[n.cause] += e.weigh(n)
+	}
+	if e.total() < r.goal {
+		return why, false
+	}
+	why = e.points
+	e.points = [causes]float32{}
+	return why, true
+}
+
+// forget takes a client's points away.
+func (c *clients) forget(key uint64) {
+	s := &c.shards[key>>58]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sets == nil {
+		return
+	}
+	if e := find(&s.sets[key>>51&(sets-1)], key); e != nil {
+		*e = client{}
+	}
+}
+
+func find(set *[ways]client, key uint64) *client {
+	for i := range set {
+		if set[i].key == key {
+			return &set[i]
+		}
+	}
+	return nil
+}
+
+// vacate finds the place for a newcomer; one that did nothing (clean) takes none from somebody who did.
+func vacate(set *[ways]client, now int64, clean bool, r rules) *client {
+	var least *client
+	fewest := float32(math.Inf(1))
+	for i := range set {
+		e := &set[i]
+		if e.key == 0 {
+			return e
+		}
+		left := e.total()
+		if left > 0 {
+			left *= e.rest(now, r)
+		}
+		if left < fewest || left == fewest && e.at < least.at {
+			least, fewest = e, left
+		}
+	}
+	if clean && fewest >= 1 {
+		return nil
+	}
+	return least
+}
+
+func (e *client) total() (sum float32) {
+	for _, p := range e.points {
+		sum += p
+	}
+	return sum
+}
+
+// rest is the share of points given at e.at that is left at now.
+func (e *client) rest(now int64, r rules) float32 {
+	return float32(math.Exp2(-float64(max(0, now-e.at)) / r.half))
+}
+
+// decay brings the points up to date. Whoever has none left is new again to both sketches.
+func (e *client) decay(now int64, r rules) {
+	sum := e.total()
+	if sum > 0 {
+		rest := e.rest(now, r)
+		for i := range e.points {
+			e.points[i] *= rest
+		}
+		if sum*rest < 0.5 {
+			e.paths, e.credentials = 0, 0
+		}
+	}
+	e.at = max(now, e.at)
+}
+
+// weigh is what n weighs for this client, with the sketches brought up to date. A sketch of 64 bits takes some of many
+// new things for old ones; by then they have made their points.
+func (e *client) weigh(n note) float32 {
+	sketch := &e.paths
+	switch n.by {
+	case always:
+		return n.first
+	case byCredential:
+		sketch = &e.credentials
+	}
+	bit := uint64(1) << (n.bit & 63)
+	if *sketch&bit != 0 {
+		return n.again
+	}
+	*sketch |= bit
+	return n.first
+}
+
+// forgive takes points off, from every cause alike.
+func (e *client) forgive(points float32) {
+	sum := e.total()
+	if sum == 0 {
+		return
+	}
+	keep := max(0, 1-points/sum)
+	for i := range e.points {
+		e.points[i] *= keep
+	}
+}
+
+// A change of size is sharp when it is by more than jumpBits bits (a factor of 32), when it is four times what is usual
+// for this client, and when what is usual can be said at all.
+const (
+	jumpBits   = 5
+	minPrompts = 16
+)
+
+// sized learns one prompt's size, as TCP learns a round trip's time (Jacobson, 1988), and gives points for a sharp change.
+func (e *client) sized(size float32, r rules) {
+	if e.prompts == 0 {
+		e.size, e.prompts = size, 1
+		return
+	}
+	off := size - e.size
+	if off < 0 {
+		off = -off
+	}
+	if e.prompts >= minPrompts && off > jumpBits && off > 4*e.spread && e.total()+jump <= r.goal*jumpShare {
+		e.points[sizes] += jump
+	}
+	e.size += (size - e.size) / 8
+	e.spread += (off - e.spread) / 4
+	if e.prompts < math.MaxUint8 {
+		e.prompts++
+	}
+}
+
+// magnitude is a size's binary logarithm, to a quarter; 0 for none.
+func magnitude(n int64) float32 {
+	if n <= 0 {
+		return 0
+	}
+	top := bits.Len64(uint64(n)) - 1
+	quarter := uint64(n) << (63 - top) >> 61 & 3
+	return float32(top) + float32(quarter)/4 + 1
+}
+
+// known counts the clients that have a place.
+func (c *clients) known() (n int) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		if s.sets != nil {
+			for j := range s.sets {
+				for k := range s.sets[j] {
+					if s.sets[j][k].key != 0 {
+						n++
+					}
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
