@@ -29,8 +29,10 @@ func (s *story) documented(ts *testscript.TestScript, _ bool, args []string) err
 	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("status %d: %s: %w", status, text, errors.Join(err))
 	}
-	path, _, _ := strings.Cut(args[1], "?")
-	name := args[0] + " " + path
+	name, err := s.endpoint(args[0], args[1])
+	if err != nil {
+		return err
+	}
 	doc, err := os.ReadFile(endpointsDoc)
 	if err != nil {
 		return err
@@ -62,26 +64,51 @@ func exampleOf(name string) *regexp.Regexp {
 	return regexp.MustCompile("(?s)\n### `" + regexp.QuoteMeta(name) + "`\n[^#]*?```json\n(.*?)```")
 }
 
+// endpoints lists what the admin port answers, by pattern.
+func (s *story) endpoints() ([]string, error) {
+	_, text, err := s.ask("GET", "/endpoints")
+	if err != nil {
+		return nil, err
+	}
+	var list struct{ Endpoints []string }
+	err = json.Unmarshal([]byte(text), &list)
+	return list.Endpoints, err
+}
+
+// endpoint is the pattern of the endpoint that answers a request.
+func (s *story) endpoint(method, target string) (string, error) {
+	all, err := s.endpoints()
+	if err != nil {
+		return "", err
+	}
+	mux := http.NewServeMux()
+	for _, pattern := range all {
+		mux.Handle(pattern, http.NotFoundHandler())
+	}
+	req, err := http.NewRequest(method, "http://admin"+target, nil)
+	if err != nil {
+		return "", err
+	}
+	_, pattern := mux.Handler(req)
+	return pattern, nil
+}
+
 // everything fails unless each endpoint that the admin port lists was documented in this story, but those named, which
 // answer something else than JSON.
 func (s *story) everything(_ *testscript.TestScript, _ bool, but []string) error {
-	_, text, err := s.ask("GET", "/endpoints")
+	list, err := s.endpoints()
 	if err != nil {
 		return err
 	}
-	var list struct{ Endpoints []string }
-	if err := json.Unmarshal([]byte(text), &list); err != nil {
-		return err
-	}
 	var errs []error
-	for _, e := range list.Endpoints {
+	for _, e := range list {
 		_, path, _ := strings.Cut(e, " ")
 		if !slices.Contains(s.shown, e) && !slices.Contains(but, path) {
 			errs = append(errs, fmt.Errorf("%s has no example that a story compares", e))
 		}
 	}
-	if len(list.Endpoints) < 15 {
-		errs = append(errs, fmt.Errorf("%d endpoints", len(list.Endpoints)))
+	if len(list) < 15 {
+		errs = append(errs, fmt.Errorf("%d endpoints", len(list)))
 	}
 	return errors.Join(errs...)
 }
