@@ -21,21 +21,21 @@ func (e *exchange) outgoing() {
 	if e.Peer != e.Client || e.snapshot.Trusted.Contains(e.Peer) {
 		forwarded = string(bytes.Join(h.PeekAll("X-Forwarded-For"), []byte(", ")))
 	}
-	host := str(h.Host())
+	host := h.Host()
 	dropForeign(h)
 	e.scratch = e.scratch[:0]
 	if forwarded != "" {
 		e.scratch = append(append(e.scratch, forwarded...), ", "...)
 	}
 	e.scratch = e.Peer.AppendTo(e.scratch)
-	h.SetBytesV("X-Forwarded-For", e.scratch)
-	h.Set("X-Forwarded-Host", host)
+	h.SetCanonical(forwardedFor, e.scratch)
+	h.SetCanonical(forwardedHost, host)
 	if e.ctx.IsTLS() {
-		h.Set("X-Forwarded-Proto", "https")
+		h.SetCanonical(forwardedProto, https)
 	} else {
-		h.Set("X-Forwarded-Proto", "http")
+		h.SetCanonical(forwardedProto, http)
 	}
-	h.Set("X-Request-Id", e.ID)
+	h.SetCanonical(requestID, e.id[:len(e.ID)])
 	if e.ownSpan {
 		e.scratch = e.Trace.Append(e.scratch[:0])
 		h.SetBytesV("Traceparent", e.scratch)
@@ -46,17 +46,24 @@ func (e *exchange) outgoing() {
 	}
 }
 
-// hopByHop are the fields of an answer that concern one connection only.
-var hopByHop = [...]string{"Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Http2-Settings", "Proxy-Authorization", "Proxy-Authenticate"}
-
-type fields interface {
-	PeekAll(key string) [][]byte
-	DelBytes(key []byte)
-}
+// Names in their usual form, which fasthttp then need not find out.
+var (
+	forwardedFor    = []byte("X-Forwarded-For")
+	forwardedHost   = []byte("X-Forwarded-Host")
+	forwardedProto  = []byte("X-Forwarded-Proto")
+	https, http     = []byte("https"), []byte("http")
+	requestID       = []byte("X-Request-Id")
+	rateLimit       = []byte("Ratelimit")
+	rateLimitPolicy = []byte("Ratelimit-Policy")
+	limitNames      = [2][3][]byte{
+		{[]byte("X-Ratelimit-Limit-Requests"), []byte("X-Ratelimit-Remaining-Requests"), []byte("X-Ratelimit-Reset-Requests")},
+		{[]byte("X-Ratelimit-Limit-Tokens"), []byte("X-Ratelimit-Remaining-Tokens"), []byte("X-Ratelimit-Reset-Tokens")},
+	}
+)
 
 // dropListed takes out the fields that Connection lists. A sender must not remove Host, the framing, or a field that a
 // filter has relied on.
-func dropListed(h fields) {
+func dropListed(h *fasthttp.RequestHeader) {
 	for _, v := range h.PeekAll("Connection") {
 		if len(v) == len("close") || len(v) == len("keep-alive") {
 			if bytes.EqualFold(v, []byte("close")) || bytes.EqualFold(v, []byte("keep-alive")) {
@@ -162,19 +169,15 @@ func dropKeyProtocols(h *fasthttp.RequestHeader) {
 	}
 }
 
-// incoming turns the upstream's head into what the client gets.
+// incoming turns the upstream's head, which has lost the fields of its own connection, into what the client gets.
 func (e *exchange) incoming(h *fasthttp.ResponseHeader) {
-	dropListed(h)
-	for _, name := range hopByHop {
-		h.Del(name)
-	}
 	h.SetNoDefaultContentType(true)
 	e.mark(h)
 }
 
 // mark adds what every answer of Blaze carries: the request id, the limits, what was changed on the way, CORS.
 func (e *exchange) mark(h *fasthttp.ResponseHeader) {
-	h.Set("X-Request-Id", e.ID)
+	h.SetCanonical(requestID, e.id[:len(e.ID)])
 	if e.Degraded != "" {
 		h.Set("X-Blaze-Degraded", e.Degraded)
 	}
@@ -206,16 +209,11 @@ func (e *exchange) limitHeaders(h *fasthttp.ResponseHeader, axis string, l *filt
 		names = &limitNames[1]
 	}
 	e.scratch = strconv.AppendInt(e.scratch[:0], l.Limit, 10)
-	h.SetBytesV(names[0], e.scratch)
+	h.SetCanonical(names[0], e.scratch)
 	e.scratch = strconv.AppendInt(e.scratch[:0], max(0, l.Remaining), 10)
-	h.SetBytesV(names[1], e.scratch)
+	h.SetCanonical(names[1], e.scratch)
 	e.scratch = appendDuration(e.scratch[:0], l.Reset)
-	h.SetBytesV(names[2], e.scratch)
-}
-
-var limitNames = [2][3]string{
-	{"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests"},
-	{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"},
+	h.SetCanonical(names[2], e.scratch)
 }
 
 // ietfLimits writes RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
@@ -229,14 +227,14 @@ func (e *exchange) ietfLimits(h *fasthttp.ResponseHeader) {
 			b = appendItem(b, l.Name, ";q=", l.Limit, ";w=", l.Window)
 		}
 	}
-	h.SetBytesV("Ratelimit-Policy", b)
+	h.SetCanonical(rateLimitPolicy, b)
 	b = b[:0]
 	for _, l := range [...]*filters.LimitState{&e.Limits.Requests, &e.Limits.Tokens} {
 		if l.Limit != 0 {
 			b = appendItem(b, l.Name, ";r=", max(0, l.Remaining), ";t=", l.Reset)
 		}
 	}
-	h.SetBytesV("Ratelimit", b)
+	h.SetCanonical(rateLimit, b)
 	e.scratch = b
 }
 

@@ -41,14 +41,13 @@ func (e *exchange) send() bool {
 // fillBody makes the body for the target that is leased now: as it came, or with every edit; a fallback may ask for
 // another model.
 func (e *exchange) fillBody() {
-	body := e.Body
+	e.request.Body, e.request.Rest = e.Body, nil
 	if edits := e.withUsage(); len(edits) > 0 {
-		e.forward = engine.Apply(e.forward[:0], e.Body, edits)
-		body = e.forward
+		e.forward, e.request.Rest = engine.Splice(e.forward[:0], e.Body, edits)
+		e.request.Body = e.forward
 	}
-	e.request.Body, e.request.Size = body, int64(len(body))
 	if e.Large != nil {
-		e.request.Body, e.request.Stream, e.request.Size = nil, io.NewSectionReader(e.Large, 0, e.Large.Size()), e.Large.Size()
+		e.request.Body, e.request.Rest, e.request.Stream, e.request.Size = nil, nil, io.NewSectionReader(e.Large, 0, e.Large.Size()), e.Large.Size()
 	}
 }
 

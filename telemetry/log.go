@@ -24,21 +24,38 @@ func newLogger(w io.Writer, level string) Logger {
 	if err != nil || l == zerolog.NoLevel {
 		l = zerolog.InfoLevel
 	}
-	return zerolog.New(w).Level(l).Hook(stamp{})
+	return zerolog.New(w).Level(l).Hook(newStamp())
 }
 
-type stamp struct{}
+type stamp struct{ last *atomic.Pointer[second] }
+
+// second is the text of a time but for its fraction, which most lines share with the line before.
+type second struct {
+	unix int64
+	text [len("2006-01-02T15:04:05.")]byte
+}
+
+func newStamp() stamp { return stamp{new(atomic.Pointer[second])} }
 
 // Run adds the time.
-func (stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
+func (s stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 	if e.Enabled() {
-		stampTime(e)
+		s.time(e)
 	}
 }
 
-func stampTime(e *zerolog.Event) {
-	var buf [2 * len(timeFormat)]byte // AppendFormat wants room to spare
-	e.Bytes("time", time.Now().UTC().AppendFormat(buf[:0], timeFormat))
+// time writes timeFormat.
+func (s stamp) time(e *zerolog.Event) {
+	now := time.Now()
+	at := s.last.Load()
+	if at == nil || at.unix != now.Unix() {
+		at = &second{unix: now.Unix()}
+		now.UTC().AppendFormat(at.text[:0], timeFormat[:len(at.text)])
+		s.last.Store(at)
+	}
+	milli := now.Nanosecond() / 1e6
+	text := append(append(make([]byte, 0, len(timeFormat)), at.text[:]...), '0'+byte(milli/100), '0'+byte(milli/10%10), '0'+byte(milli%10), 'Z')
+	e.Bytes("time", text)
 }
 
 // consoleLines turns JSON lines into text for people, in the writer's goroutine.

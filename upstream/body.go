@@ -3,7 +3,6 @@ package upstream
 import (
 	"bytes"
 	"io"
-	"time"
 )
 
 type bodyKind uint8
@@ -104,7 +103,7 @@ func (b *body) more(l *Lease) error {
 
 // renew sets the stall timeout anew.
 func (l *Lease) renew() error {
-	if !l.cancel.setReadDeadline(l.until(time.Now(), l.timeout.Stall)) {
+	if !l.resp.conn.readWithin(&l.limits, l.timeout.Stall) {
 		return errInterrupted
 	}
 	return nil

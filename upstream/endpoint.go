@@ -42,9 +42,13 @@ type conn struct {
 	peek     peeker
 	since    time.Time // when it went idle
 	written  int64     // bytes written over its whole life
+	readBy   time.Time // the deadlines in force, which an idle connection keeps: nobody reads from it
+	writeBy  time.Time
 	rbuf     []byte
 	r, w     int // rbuf[r:w] is read and not used yet
 	wbuf     []byte
+	parts    [][]byte    // what is being written
+	unsent   net.Buffers // of parts
 }
 
 const readBuffer = 8 << 10
@@ -77,7 +81,7 @@ func (e *endpoint) pop() *conn {
 	return c
 }
 
-// put takes c back. It has no deadline, no unread byte, and nobody else holds it.
+// put takes c back. It has no unread byte, and nobody else holds it.
 func (e *endpoint) put(c *conn) {
 	c.since = time.Now()
 	e.mu.Lock()

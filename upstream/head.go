@@ -224,7 +224,8 @@ func (f *framing) fill(h *fasthttp.ResponseHeader, fields []byte) {
 func (f *framing) ofConnection(name []byte) bool {
 	switch {
 	case is(name, "connection"), is(name, "keep-alive"), is(name, "proxy-connection"), is(name, "te"),
-		is(name, "trailer"), is(name, "transfer-encoding"), is(name, "content-length"), is(name, "proxy-authenticate"):
+		is(name, "trailer"), is(name, "transfer-encoding"), is(name, "content-length"), is(name, "http2-settings"),
+		is(name, "proxy-authenticate"), is(name, "proxy-authorization"):
 		return true
 	case is(name, "upgrade"):
 		return f.status != fasthttp.StatusSwitchingProtocols

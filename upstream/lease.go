@@ -247,7 +247,7 @@ func (l *Lease) exchange(c *conn, r *Request) error {
 	}
 	// A target may answer and close before it has read the whole body (413): its answer, if there is one, counts more
 	// than the failed write.
-	if !l.cancel.setReadDeadline(l.until(time.Now(), l.timeout.FirstByte)) {
+	if !c.readWithin(&l.limits, l.timeout.FirstByte) {
 		return l.explain(errInterrupted, ErrFirstByte)
 	}
 	if err := l.readAnswer(c, r); err != nil {

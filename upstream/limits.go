@@ -32,6 +32,35 @@ func (l *limits) until(now time.Time, d time.Duration) time.Time {
 	return t
 }
 
+// slack is how much later than asked a timeout of d may come, so that a deadline need not be set anew for each use of a
+// busy connection: setting one costs as much as a small write.
+func slack(d time.Duration) time.Duration { return min(d/16, time.Second) }
+
+// readWithin gives reads from c the time d, and reports false when the exchange is cancelled.
+func (c *conn) readWithin(l *limits, d time.Duration) bool {
+	by := l.until(time.Now(), d)
+	if inForce(c.readBy, by, slack(d)) {
+		return true // a cancellation has put the deadline into the past, which still holds
+	}
+	c.readBy = l.until(by, slack(d))
+	return l.cancel.setReadDeadline(c.readBy)
+}
+
+// writeWithin gives writes to c the time d, and reports false when the exchange is cancelled.
+func (c *conn) writeWithin(l *limits, d time.Duration) bool {
+	by := l.until(time.Now(), d)
+	if inForce(c.writeBy, by, slack(d)) {
+		return true
+	}
+	c.writeBy = l.until(by, slack(d))
+	return l.cancel.setWriteDeadline(c.writeBy)
+}
+
+// inForce reports whether the deadline set serves for by.
+func inForce(set, by time.Time, slack time.Duration) bool {
+	return !set.Before(by) && !set.After(by.Add(slack)) && set.IsZero() == by.IsZero()
+}
+
 // explain turns what a connection's Read or Write returned into one of this package's errors. late is what running
 // into a deadline means at this point.
 func (l *limits) explain(err, late error) error {

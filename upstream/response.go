@@ -137,7 +137,7 @@ func (r *Response) Close() {
 	}
 	r.conn = nil
 	clean := r.lease.cancel.detach()
-	if clean && r.err == io.EOF && r.whole && !r.framing.close && r.tunnel == nil && c.r == c.w && c.SetDeadline(time.Time{}) == nil {
+	if clean && r.err == io.EOF && r.whole && !r.framing.close && r.tunnel == nil && c.r == c.w {
 		c.ep.put(c)
 		return
 	}

@@ -64,7 +64,8 @@ type Request struct {
 	Head *fasthttp.RequestHeader
 	// Target is the path and query as received and judged; it is written as it is.
 	Target []byte
-	Body   []byte    // or
+	Body   []byte    // and
+	Rest   []byte    // what follows it, or
 	Stream io.Reader // with
 	Size   int64     // bytes in Stream; -1 unknown
 	// Replayable says that sending it a second time does no harm (GET, HEAD, OPTIONS). A POST is sent again only when

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
 )
 
 // smallBody is how large a body may be to leave in one write with its head.
@@ -41,8 +40,8 @@ func (c *conn) compose(r *Request, w *rewrite) {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	case r.Stream != nil:
 		b = appendLength(b, r.Size)
-	case len(r.Body) > 0 || expectsBody(r.Head.Method()):
-		b = appendLength(b, int64(len(r.Body)))
+	case len(r.Body)+len(r.Rest) > 0 || expectsBody(r.Head.Method()):
+		b = appendLength(b, int64(len(r.Body)+len(r.Rest)))
 	}
 	c.wbuf = append(b, '\r', '\n')
 }
@@ -108,36 +107,71 @@ func (c *conn) send(r *Request, l *limits) error {
 	if r.Stream != nil {
 		return c.sendStream(r, l)
 	}
-	body := r.Body
+	body, rest := r.Body, r.Rest
 	if len(body) <= smallBody {
 		c.wbuf = append(c.wbuf, body...)
 		body = nil
 	}
-	if err := c.flush(c.wbuf, l); err != nil {
+	if len(rest) <= smallBody {
+		if body == nil {
+			c.wbuf = append(c.wbuf, rest...)
+			rest = nil
+		}
+	}
+	// The head and the first of the body leave in one system call.
+	n, m := min(len(body), writeMost), 0
+	if n == len(body) {
+		m = min(len(rest), writeMost)
+	}
+	if err := c.flush(l, c.wbuf, body[:n], rest[:m]); err != nil {
 		return err
 	}
-	for len(body) > 0 {
-		n := min(len(body), 1<<20)
-		if err := c.flush(body[:n], l); err != nil {
+	if err := c.flushAll(body[n:], l); err != nil {
+		return err
+	}
+	return c.flushAll(rest[m:], l)
+}
+
+// writeMost is how much is written under one deadline.
+const writeMost = 1 << 20
+
+func (c *conn) flushAll(p []byte, l *limits) error {
+	for len(p) > 0 {
+		n := min(len(p), writeMost)
+		if err := c.flush(l, p[:n]); err != nil {
 			return err
 		}
-		body = body[n:]
+		p = p[n:]
 	}
 	return nil
 }
 
-func (c *conn) flush(p []byte, l *limits) error {
-	if !l.cancel.setWriteDeadline(l.until(time.Now(), l.timeout.Stall)) {
+// flush writes parts, those that are not empty, together.
+func (c *conn) flush(l *limits, parts ...[]byte) error {
+	if !c.writeWithin(l, l.timeout.Stall) {
 		return errInterrupted
 	}
-	n, err := c.Conn.Write(p)
-	c.written += int64(n)
+	c.parts = c.parts[:0]
+	for _, p := range parts {
+		if len(p) > 0 {
+			c.parts = append(c.parts, p)
+		}
+	}
+	if len(c.parts) == 1 {
+		n, err := c.Conn.Write(c.parts[0])
+		c.written += int64(n)
+		return err
+	}
+	c.unsent = c.parts
+	n, err := c.unsent.WriteTo(c.Conn)
+	c.written += n
+	clear(c.parts) // the request's memory is not the connection's to keep
 	return err
 }
 
 // sendStream copies the body as it comes in.
 func (c *conn) sendStream(r *Request, l *limits) error {
-	if err := c.flush(c.wbuf, l); err != nil {
+	if err := c.flush(l, c.wbuf); err != nil {
 		return err
 	}
 	left := r.Size
@@ -166,7 +200,7 @@ func (c *conn) sendStream(r *Request, l *limits) error {
 	case left > 0:
 		return fmt.Errorf("%w: %d bytes short", ErrRequestBody, left)
 	case left < 0:
-		return c.flush([]byte("0\r\n\r\n"), l)
+		return c.flush(l, []byte("0\r\n\r\n"))
 	}
 	return nil
 }
@@ -183,7 +217,7 @@ func (c *conn) chunkBuffer() []byte {
 // flushPart sends p, which is in chunkBuffer, as it is or as one chunk, in one write either way.
 func (c *conn) flushPart(p []byte, chunked bool, l *limits) error {
 	if !chunked {
-		return c.flush(p, l)
+		return c.flush(l, p)
 	}
 	const frame = 16
 	var size [frame]byte
@@ -191,5 +225,5 @@ func (c *conn) flushPart(p []byte, chunked bool, l *limits) error {
 	buf := c.wbuf[:cap(c.wbuf)]
 	copy(buf[frame-len(head):], head)
 	copy(buf[frame+len(p):], "\r\n")
-	return c.flush(buf[frame-len(head):frame+len(p)+2], l)
+	return c.flush(l, buf[frame-len(head):frame+len(p)+2])
 }

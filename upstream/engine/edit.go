@@ -79,10 +79,17 @@ func (d *Document) RemoveField(name string) (Edit, bool) {
 	return Edit{Off: from, Len: f.ValOff + f.ValLen - from, kind: removal}, true
 }
 
-// Apply appends body with edits to dst. Edits are sorted here by offset. Of two edits of the same place the later given
-// counts, but of two that add one member with a number (bounds, from two filters) the smaller; an edit inside what another
-// replaces is dropped.
+// Apply appends body with edits to dst, as Splice makes it.
 func Apply(dst, body []byte, edits []Edit) []byte {
+	dst, rest := Splice(dst, body, edits)
+	return append(dst, rest...)
+}
+
+// Splice appends body with edits to dst up to behind the last edit, and returns what follows it in body, which need not
+// be copied: most edits stand at the front of a long prompt. Edits are sorted here by offset. Of two edits of the same
+// place the later given counts, but of two that add one member with a number (bounds, from two filters) the smaller; an
+// edit inside what another replaces is dropped.
+func Splice(dst, body []byte, edits []Edit) (front, rest []byte) {
 	slices.SortStableFunc(edits, func(a, b Edit) int { // what is put in at a place comes before what is taken out there
 		return cmp.Or(cmp.Compare(a.Off, b.Off), cmp.Compare(min(a.Len, 1), min(b.Len, 1)))
 	})
@@ -107,7 +114,7 @@ func Apply(dst, body []byte, edits []Edit) []byte {
 			dst = append(dst, e.With...)
 		}
 	}
-	return append(dst, body[at:]...)
+	return dst, body[at:]
 }
 
 // overruled reports whether one of later edits the same place, and counts.
