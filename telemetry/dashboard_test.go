@@ -1,13 +1,20 @@
 package telemetry_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -145,7 +152,11 @@ func (b *bans) handlers() map[string]http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 		}),
 		"GET /policy": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			_ = json.NewEncoder(w).Encode(map[string]any{"version": 1, "upstreams": map[string]any{"model": map[string]string{"engine": "vllm"}}})
+			_ = json.NewEncoder(w).Encode(map[string]any{
+				"hash": "12d46e0958b1c65f598e0c74c25ba701b1202d76", "loaded": time.Now().Add(-3 * time.Hour), "files": []string{"policy.yaml"},
+				"changes":  []map[string]string{{"path": "filters.ratelimit.limits[per-user].limit", "change": "changed", "old": "100", "new": "50"}},
+				"warnings": []string{}, "policy": map[string]any{"version": 1, "upstreams": map[string]any{"model": map[string]string{"engine": "vllm"}}},
+			})
 		}),
 	}
 }
@@ -159,22 +170,36 @@ func (b *bans) has(address string) bool {
 
 const xss = `<img src=x onerror=alert(1)><script>alert(2)</script>`
 
-// traffic makes a quarter of an hour of it, in steps of ten seconds up to now.
+// servers are the parts of the floors above: a server that fails, and a policy that was refused.
+func servers() []telemetry.Check {
+	target := func(url, breaker string, inflight int) map[string]any {
+		return map[string]any{"url": url, "healthy": true, "breaker": breaker, "cause": "failures", "in_flight": inflight, "connections": inflight + 1}
+	}
+	return []telemetry.Check{
+		{Name: "policy", Status: "degraded", Detail: map[string]any{
+			"hash": "12d46e0958b1c65f598e0c74c25ba701b1202d76", "last_error": `policy.yaml:3:11: upstreams.model.engine: want vllm; got "vlm"`,
+			"failed": time.Now().Add(-3 * time.Minute),
+		}},
+		{Name: "upstream model", Status: "degraded", Detail: []any{target("http://10.0.0.1:8000", "closed", 7), target("http://10.0.0.2:8000", "open", 0)}},
+	}
+}
+
+// traffic makes an hour and a quarter of it, in steps of ten seconds up to now; a model server fails in the last quarter.
 func traffic(tel *telemetry.Telemetry) {
-	const steps = 90
+	const steps = 450
 	for i := range steps {
-		for j := range 5 + i%7 {
+		for j := range 12 + int(5*math.Sin(float64(i)/30)) + i%3 {
 			r := served()
 			r.RequestID = fmt.Sprintf("req-%d-%d", i, j)
-			r.FirstByte = time.Duration(40+i+9*j) * time.Millisecond
+			r.FirstByte = time.Duration(40+i/6+9*j+max(0, i-360)) * time.Millisecond
 			r.Total = r.FirstByte + time.Duration(200+40*j)*time.Millisecond
-			r.TokensIn, r.TokensOut = 50, int64(90+i)
+			r.TokensIn, r.TokensOut = 50, int64(90+i%70)
 			tel.Exchange(r)
 		}
 		if i%4 == 0 {
 			tel.Exchange(denied("203.0.113.66", "scan", "sqli", "threat_detected"))
 		}
-		if i%9 == 0 {
+		if i > 360 && i%9 == 0 {
 			r := served()
 			r.RequestID, r.Status, r.Code, r.Abort = fmt.Sprintf("failed-%d", i), 504, "upstream_timeout", "stall"
 			tel.Exchange(r)
@@ -203,14 +228,14 @@ func TestDashboard(t *testing.T) {
 	tel.Configure(telemetry.Config{Alerts: []telemetry.AlertRule{{Name: "queue-long", When: "queue_depth > 100", Severity: "page"}}})
 	traffic(tel)
 	b := &bans{list: map[string]string{}}
-	base := admin(t, tel, telemetry.AdminOptions{Handlers: b.handlers()})
+	base := admin(t, tel, telemetry.AdminOptions{Handlers: b.handlers(), Checks: servers})
 	w := watch(t, ctx, base)
 	p := pageOf{t, ctx}
 
 	p.show(base, 1280, "light")
 	p.holds("the page draws", `document.body.dataset.drawn >= 1`)
 	p.holds("charts show traffic", `[...document.querySelectorAll('svg.chart path')].filter(p => p.getAttribute('d').length > 200).length >= 6`)
-	for id, text := range map[string]string{"offenders": "203.0.113.66", "errors": "upstream_timeout", "denials": "sqli", "policy": "vllm", "upstreams": "log"} {
+	for id, text := range map[string]string{"offenders": "203.0.113.66", "errors": "upstream_timeout", "denials": "sqli", "policy": "100 → 50", "upstreams": "10.0.0.2:8000", "checks": "disk", "failures": "upstream_timeout"} {
 		p.says(id, text)
 	}
 	p.says("denials", "<img src=x") // a stored XSS is text
@@ -218,7 +243,10 @@ func TestDashboard(t *testing.T) {
 	p.holds("no markup from outside", `document.querySelectorAll('main img, main script').length === 0`)
 	p.do(`document.getElementById('query').value = 'hostile-1'; document.querySelector('#search button').click()`)
 	p.says("found", "198.51.100.9")
+	p.says("found", "refused by scan/<img src=x")
 
+	p.says("state", "1 of 2 servers of upstream model cannot be asked: http://10.0.0.2:8000, its breaker is open (failures).")
+	p.says("state", "The policy was changed 3 min ago, and refused: the one before goes on serving.")
 	setQueue(500)
 	p.do(`refresh()`)
 	p.says("state", "queue-long")
@@ -229,6 +257,8 @@ func TestDashboard(t *testing.T) {
 	p.shoot("phone", 390, "light")
 	p.holds("nothing is wider than a phone", `document.documentElement.scrollWidth <= 390`)
 	p.show("", 1280, "light")
+	p.do(`document.getElementById('compare').value = '1h'; document.getElementById('compare').dispatchEvent(new Event('change'))`)
+	p.holds("the hour before is drawn beside", `[...document.querySelectorAll('path.before')].some(p => p.getAttribute('d').length > 20)`)
 	setQueue(0)
 	p.do(`refresh()`)
 	p.says("alerts", "resolved")
@@ -308,15 +338,48 @@ func (p pageOf) shoot(name string, width int64, scheme string) {
 	p.show("", width, scheme)
 	p.do(`refresh()`)
 	p.holds("drawn anew", fmt.Sprintf(`document.querySelector('svg.chart').viewBox.baseVal.width <= %d`, width))
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	shot, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	if dir := os.Getenv("BLAZE_SCREENSHOTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, "dashboard-"+name+".png"), png, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "dashboard-"+name+".png"), p.paletted(shot), 0o644); err != nil {
 			p.t.Error(err)
 		}
 	}
+}
+
+// paletted is a picture in its 256 most frequent colors, which a page with few of them hardly shows: a third of the bytes.
+func (p pageOf) paletted(shot []byte) []byte {
+	p.t.Helper()
+	full, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	count := map[color.Color]int{}
+	each := func(f func(x, y int)) {
+		for y := full.Bounds().Min.Y; y < full.Bounds().Max.Y; y++ {
+			for x := full.Bounds().Min.X; x < full.Bounds().Max.X; x++ {
+				f(x, y)
+			}
+		}
+	}
+	each(func(x, y int) { count[full.At(x, y)]++ })
+	colors := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] })
+	small := image.NewPaletted(full.Bounds(), colors[:min(256, len(colors))])
+	index := map[color.Color]uint8{}
+	each(func(x, y int) {
+		c := full.At(x, y)
+		if _, ok := index[c]; !ok {
+			index[c] = uint8(small.Palette.Index(c))
+		}
+		small.SetColorIndex(x, y, index[c])
+	})
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small); err != nil {
+		p.t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // With a token the page asks for it, and shows nothing before.
@@ -337,7 +400,7 @@ func TestDashboardAsksForTheToken(t *testing.T) {
 func TestDashboardFiles(t *testing.T) {
 	tel, _ := newTelemetry(t)
 	base := admin(t, tel, telemetry.AdminOptions{Token: "a-long-admin-token"})
-	for _, path := range []string{"/", "/dashboard/app.js", "/dashboard/chart.js", "/dashboard/style.css", "/dashboard/icon.svg"} {
+	for _, path := range []string{"/", "/dashboard/app.js", "/dashboard/lists.js", "/dashboard/words.js", "/dashboard/chart.js", "/dashboard/style.css", "/dashboard/icon.svg"} {
 		status, body, h := ask(t, "GET", base+path)
 		csp := h.Get("Content-Security-Policy")
 		if status != 200 || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {

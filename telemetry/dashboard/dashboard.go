@@ -19,6 +19,8 @@ func Files() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /{$}":                 file("index.html", "text/html; charset=utf-8"),
 		"GET /dashboard/app.js":    file("app.js", "text/javascript; charset=utf-8"),
+		"GET /dashboard/words.js":  file("words.js", "text/javascript; charset=utf-8"),
+		"GET /dashboard/lists.js":  file("lists.js", "text/javascript; charset=utf-8"),
 		"GET /dashboard/chart.js":  file("chart.js", "text/javascript; charset=utf-8"),
 		"GET /dashboard/style.css": file("style.css", "text/css; charset=utf-8"),
 		"GET /dashboard/icon.svg":  file("icon.svg", "image/svg+xml"),

@@ -40,11 +40,12 @@ function clock(seconds, span) {
   return (span > 86400 ? two(d.getDate()) + '. ' : '') + two(d.getHours()) + ':' + two(d.getMinutes());
 }
 
-// drawChart fills figure with lines: [{name, points}], each point at from + i*step seconds; null is a gap.
+// drawChart fills figure with lines: [{name, points, before}], each point at from + i*step seconds; null is a gap; before is
+// an earlier period, drawn dashed.
 function drawChart(figure, title, unit, lines, from, step) {
   const width = Math.max(260, figure.clientWidth - 26), height = 150, left = 52, bottom = 18, format = units[unit];
   const n = Math.max(2, ...lines.map(l => l.points.length));
-  const top = niceTop(Math.max(0, ...lines.flatMap(l => l.points.filter(p => p !== null))));
+  const top = niceTop(Math.max(0, ...lines.flatMap(l => [...l.points, ...(l.before || [])].filter(p => p !== null))));
   const x = i => left + (width - left - 6) * i / (n - 1);
   const y = v => 6 + (height - bottom - 6) * (1 - v / top);
   const picture = svg('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title});
@@ -56,21 +57,29 @@ function drawChart(figure, title, unit, lines, from, step) {
     const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
     picture.append(svg('text', {x: x((n - 1) * share), y: height - 3, 'text-anchor': anchor}, clock(from + step * (n - 1) * share, step * n)));
   }
-  lines.forEach((l, k) => {
-    let d = '', pen = false;
-    l.points.forEach((p, i) => {
-      if (p === null) { pen = false; return; }
-      const alone = !pen && (i + 1 >= l.points.length || l.points[i + 1] === null);
-      d += (pen ? 'L' : 'M') + x(i).toFixed(1) + ' ' + y(p).toFixed(1) + (alone ? 'h1' : '');
-      pen = true;
+  // runs are the stretches without a gap, as points of the picture.
+  const runs = points => {
+    const out = [];
+    points.forEach((p, i) => {
+      if (p === null) return;
+      if (i === 0 || points[i - 1] === null) out.push([]);
+      out[out.length - 1].push([x(i).toFixed(1), y(p).toFixed(1)]);
     });
-    picture.append(svg('path', {class: 's' + k % 6, d}));
+    return out;
+  };
+  const path = points => runs(points).map(r => 'M' + r.map(p => p.join(' ')).join('L') + (r.length === 1 ? 'h1' : '')).join('');
+  const area = points => runs(points).filter(r => r.length > 1).map(r => `M${r[0][0]} ${y(0)}L` + r.map(p => p.join(' ')).join('L') + `L${r[r.length - 1][0]} ${y(0)}Z`).join('');
+  lines.forEach((l, k) => {
+    if (lines.length <= 3) picture.append(svg('path', {class: 'area s' + k % 6, d: area(l.points)}));
+    if (l.before?.length) picture.append(svg('path', {class: 'before s' + k % 6, d: path(l.before)}));
+    picture.append(svg('path', {class: 's' + k % 6, d: path(l.points)}));
   });
   const cursor = svg('line', {class: 'cursor', visibility: 'hidden', y1: 0, y2: height - bottom});
   picture.append(cursor);
   const legend = element('div', {class: 'legend'});
+  const at = (points, i) => points[i] === null || points[i] === undefined ? '–' : format(points[i]);
   const show = i => legend.replaceChildren(...lines.map((l, k) => element('span', {}, element('i', {class: 's' + k % 6}), l.name,
-    element('b', {}, l.points[i] === null || l.points[i] === undefined ? '–' : format(l.points[i])))));
+    element('b', {}, at(l.points, i)), l.before?.length ? element('span', {}, ` before ${at(l.before, i)}`) : null)));
   const last = Math.max(0, ...lines.map(l => l.points.findLastIndex(p => p !== null)));
   show(last);
   picture.addEventListener('pointermove', e => {
@@ -83,8 +92,7 @@ function drawChart(figure, title, unit, lines, from, step) {
     show(i);
   });
   picture.addEventListener('pointerleave', () => { cursor.setAttribute('visibility', 'hidden'); show(last); });
-  const empty = lines.every(l => l.points.every(p => p === null));
-  figure.replaceChildren(element('figcaption', {}, title), empty ? element('p', {class: 'soft'}, 'Nothing in this period.') : picture, legend);
+  figure.replaceChildren(element('figcaption', {}, title), picture, legend);
 }
 
 function element(name, attributes, ...children) {
