@@ -18,6 +18,8 @@ type Adaptive struct {
 	Waiting int           `yaml:"waiting" default:"2" doc:"requests that may wait inside one target's engine before the limit is lowered"`
 	Cache   float64       `yaml:"cache" default:"0.97" doc:"share of the engine's KV cache in use from which the limit is lowered, 0 to 1"`
 	Every   time.Duration `yaml:"every" default:"1s" doc:"how often the engine's metrics are read and the limit is moved"`
+	// MetricsPort of 0 is the engine's usual place.
+	MetricsPort int `yaml:"metrics_port" doc:"port of the targets' hosts where the engine shows its metrics, when it is not the usual one: the target's own, for triton 8002" example:"8002"`
 }
 
 func checkAdaptive(a *Adaptive) []error {
@@ -36,6 +38,9 @@ func checkAdaptive(a *Adaptive) []error {
 	}
 	if !(a.Cache >= 0 && a.Cache <= 1) {
 		wrong("cache", "a share from 0 to 1", a.Cache)
+	}
+	if a.MetricsPort < 0 || a.MetricsPort > 65535 {
+		wrong("metrics_port", "a port", a.MetricsPort)
 	}
 	if a.Every < 100*time.Millisecond || a.Every > time.Minute {
 		wrong("every", "a duration from 100ms to 1m", a.Every)

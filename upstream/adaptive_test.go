@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -65,6 +66,9 @@ func TestParseLoad(t *testing.T) {
 	f("vllm", "vllm:num_requests_waiting 0\nvllm:gpu_cache_usage_perc 0.1\n", engineLoad{0, 0.1}, false)
 	f("sglang", "sglang:num_queue_reqs{m=\"x\"} 5\nsglang:token_usage 1\n", engineLoad{5, 1}, false)
 	f("tgi", "tgi_queue_size 2\n", engineLoad{2, 0}, false)
+	f("triton", "nv_inference_pending_request_count{model=\"a\",version=\"1\"} 2\nnv_inference_pending_request_count{model=\"b\",version=\"1\"} 1\nnv_inference_count 9\n", engineLoad{3, 0}, false)
+	f("triton", "nv_trt_llm_request_metrics{model=\"a\",request_type=\"waiting\",version=\"1\"} 4\nnv_trt_llm_request_metrics{model=\"a\",request_type=\"active\",version=\"1\"} 50\n"+
+		"nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=\"fraction\",model=\"a\"} 0.5\nnv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=\"max\",model=\"a\"} 1000\n", engineLoad{4, 0.5}, false)
 	f("vllm", "vllm:num_requests_running 9\n", engineLoad{}, true)
 	f("vllm", "vllm:num_requests_waiting NaN\nvllm:num_requests_waiting{ 3\nvllm:num_requests_waiting\nvllm:num_requests_waiting x\n", engineLoad{}, true)
 	f("vllm", "vllm:num_requests_waiting -5\nvllm:num_requests_waiting 1e300\n", engineLoad{1e9, 0}, false)
@@ -161,5 +165,26 @@ func TestLatencySteersAdmission(t *testing.T) {
 	ask(p, post("{}"))
 	if p.latency.slow.Load() == 0 {
 		t.Error("a stream's first byte was not measured")
+	}
+}
+
+// Triton shows its queue at another port; what it says there steers the limit.
+func TestMetricsElsewhere(t *testing.T) {
+	metrics := serve(t, answers("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nnv_inference_pending_request_count{} 50\n\n"))
+	model := serve(t, answers(okAnswer))
+	_, port, _ := strings.Cut(metrics.ln.Addr().String(), ":")
+	cfg := config(model.url())
+	cfg.Engine = "triton"
+	cfg.Concurrency = &Concurrency{Adaptive: &Adaptive{Min: 2, Max: 30, Waiting: 2, Every: time.Second}}
+	cfg.Concurrency.Adaptive.MetricsPort, _ = strconv.Atoi(port)
+	p := makePool(t, cfg)
+	for range 40 {
+		p.adaptOnce(t.Context())
+	}
+	if n, l := p.places(), p.targets()[0].load(); n != 2 || l != 50 || model.seen.Load() != 0 {
+		t.Errorf("limit %d, load %v, %d requests to the model", n, l, model.seen.Load())
+	}
+	if n := metrics.conns.Load(); n != 40 {
+		t.Errorf("%d connections for 40 looks: they are kept", n)
 	}
 }

@@ -3,9 +3,11 @@ package upstream
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strconv"
 )
 
@@ -13,22 +15,35 @@ import (
 // are one after another's in the engine's history.
 type gauges struct {
 	path    string
-	waiting []string
-	cache   []string
+	waiting []series
+	cache   []series
+	port    int // where they are, when not at the target's own
 }
 
-// gaugesOf knows, by engine, what to read (vLLM 0.22, SGLang 0.5, TGI 3.3). Triton shows its metrics on another port, and
-// Ollama has none: for them the time to the first token has to do.
+// series is a metric, or those of its series that have the label.
+type series struct{ name, label string }
+
+// gaugesOf knows, by engine, what to read (vLLM 0.22, SGLang 0.5, TGI 3.3, Triton 2.6x with the TensorRT-LLM backend's own).
+// Ollama tells which models are loaded (/api/ps) and not how many requests wait for them: for it, and for engines that are
+// not known, the time to the first token has to do.
 func gaugesOf(engine string) (g gauges, ok bool) {
+	g.path = "/metrics"
 	switch engine {
 	case "vllm":
-		return gauges{"/metrics", []string{"vllm:num_requests_waiting"}, []string{"vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"}}, true
+		g.waiting = []series{{name: "vllm:num_requests_waiting"}}
+		g.cache = []series{{name: "vllm:kv_cache_usage_perc"}, {name: "vllm:gpu_cache_usage_perc"}}
 	case "sglang":
-		return gauges{"/metrics", []string{"sglang:num_queue_reqs"}, []string{"sglang:token_usage"}}, true
+		g.waiting, g.cache = []series{{name: "sglang:num_queue_reqs"}}, []series{{name: "sglang:token_usage"}}
 	case "tgi":
-		return gauges{"/metrics", []string{"tgi_queue_size"}, nil}, true
+		g.waiting = []series{{name: "tgi_queue_size"}}
+	case "triton":
+		g.port = 8002
+		g.waiting = []series{{name: "nv_inference_pending_request_count"}, {"nv_trt_llm_request_metrics", `request_type="waiting"`}}
+		g.cache = []series{{"nv_trt_llm_kv_cache_block_metrics", `kv_cache_block_type="fraction"`}}
+	default:
+		return gauges{}, false
 	}
-	return gauges{}, false
+	return g, true
 }
 
 // engineLoad is how busy an engine says it is.
@@ -46,12 +61,28 @@ func (p *Pool) readLoad(ctx context.Context, t *target) (load engineLoad, ok boo
 	if !ok {
 		return load, false
 	}
+	if port := cmp.Or(p.adaptive.MetricsPort, g.port); port != 0 {
+		t = t.atPort(port)
+	}
 	status, err := p.fetch(ctx, t, g.path, func(r io.Reader) error {
 		var err error
 		load, err = parseLoad(io.LimitReader(r, maxMetrics), g)
 		return err
 	})
 	return load, err == nil && status == 200
+}
+
+// atPort is t with another port of the same host, spoken to without TLS, as engines show their metrics; its connections are
+// not kept.
+func (t *target) atPort(port int) *target {
+	host, _, err := net.SplitHostPort(t.dial)
+	if err != nil { // a Unix socket has no ports
+		return t
+	}
+	a := t.address
+	a.dial, a.tls = net.JoinHostPort(host, strconv.Itoa(port)), false
+	a.host = net.JoinHostPort(t.name, strconv.Itoa(port))
+	return &target{endpoint: &endpoint{address: a, closed: true}}
 }
 
 var errNoGauges = errors.New("the engine's metrics do not tell how many requests wait")
@@ -63,13 +94,13 @@ func parseLoad(r io.Reader, g gauges) (load engineLoad, err error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 0, 4096), 64<<10)
 	for in.Scan() {
-		name, value, ok := sample(in.Bytes())
+		name, labels, value, ok := sample(in.Bytes())
 		switch {
 		case !ok:
-		case oneOf(name, g.waiting):
+		case oneOf(name, labels, g.waiting):
 			load.waiting += int64(min(max(value, 0), 1e9))
 			found = true
-		case oneOf(name, g.cache):
+		case oneOf(name, labels, g.cache):
 			load.cache = max(load.cache, value)
 		}
 	}
@@ -83,33 +114,33 @@ func parseLoad(r io.Reader, g gauges) (load engineLoad, err error) {
 }
 
 // sample splits `name{labels} value`; comments and malformed lines are none.
-func sample(line []byte) (name []byte, value float64, ok bool) {
+func sample(line []byte) (name, labels []byte, value float64, ok bool) {
 	if len(line) == 0 || line[0] == '#' {
-		return nil, 0, false
+		return nil, nil, 0, false
 	}
 	end := bytes.IndexAny(line, "{ \t")
 	if end <= 0 {
-		return nil, 0, false
+		return nil, nil, 0, false
 	}
 	name, rest := line[:end], line[end:]
 	if rest[0] == '{' {
 		i := bytes.LastIndexByte(rest, '}')
 		if i < 0 {
-			return nil, 0, false
+			return nil, nil, 0, false
 		}
-		rest = rest[i+1:]
+		labels, rest = rest[:i], rest[i+1:]
 	}
 	fields := bytes.Fields(rest)
 	if len(fields) == 0 {
-		return nil, 0, false
+		return nil, nil, 0, false
 	}
 	value, err := strconv.ParseFloat(string(fields[0]), 64)
-	return name, value, err == nil && value == value
+	return name, labels, value, err == nil && value == value
 }
 
-func oneOf(name []byte, names []string) bool {
-	for _, n := range names {
-		if string(name) == n {
+func oneOf(name, labels []byte, all []series) bool {
+	for _, s := range all {
+		if string(name) == s.name && bytes.Contains(labels, []byte(s.label)) {
 			return true
 		}
 	}
