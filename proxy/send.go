@@ -21,6 +21,7 @@ func (e *exchange) send() bool {
 	e.request = upstream.Request{
 		Head: e.Request, Target: e.Request.RequestURI(),
 		Replayable: method == "GET" || method == "HEAD" || method == "OPTIONS",
+		Hedge:      method == "GET" || e.Endpoint.Shape.Pure(),
 		Vars:       upstream.Vars{Subject: e.Identity.Subject, Tenant: e.Identity.Tenant, Tier: e.Identity.Tier, RequestID: e.ID},
 	}
 	for {

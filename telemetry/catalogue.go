@@ -85,6 +85,7 @@ func Catalogue() []Metric {
 
 		// Upstreams.
 		counter("blaze_upstream_requests_total", "attempts", "Attempts at an upstream, by outcome.", "upstream", "outcome"),
+		counter("blaze_hedges_total", "attempts", "Second requests beside slow ones (sent), and those that answered first (won).", "upstream", "result"),
 		gauge("blaze_upstream_inflight", "requests", "Requests at a target now.", "upstream", "target"),
 		gauge("blaze_upstream_healthy", "bool", "1 when the target's health check passes.", "upstream", "target"),
 		gauge("blaze_upstream_connections", "connections", "Open connections to a target.", "upstream", "target"),

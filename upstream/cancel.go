@@ -17,6 +17,7 @@ type Cancel struct {
 	done      chan struct{} // guarded by mu; made when first asked for
 	kept      bool          // guarded by mu; others wait for what the exchange does
 	noted     bool          // guarded by mu; Cancel was called meanwhile
+	branches  []*Cancel     // guarded by mu; end with this one
 }
 
 var longAgo = time.Unix(1, 0)
@@ -25,7 +26,7 @@ var longAgo = time.Unix(1, 0)
 func (c *Cancel) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.conn, c.cancelled, c.done, c.kept, c.noted = nil, false, nil, false, false
+	c.conn, c.cancelled, c.done, c.kept, c.noted, c.branches = nil, false, nil, false, false, nil
 }
 
 // Done is closed on cancellation. Only waits (queues, delays) need it, so it costs only those.
@@ -82,6 +83,25 @@ func (c *Cancel) cancelLocked() {
 	if c.conn != nil {
 		_ = c.conn.SetDeadline(longAgo)
 	}
+	for _, b := range c.branches {
+		b.Cancel()
+	}
+}
+
+// branch makes a Cancel that ends with c, or before.
+func (c *Cancel) branch() *Cancel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := &Cancel{cancelled: c.cancelled}
+	c.branches = append(c.branches, b)
+	return b
+}
+
+// prune forgets the branches.
+func (c *Cancel) prune() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.branches = nil
 }
 
 // attach binds the upstream connection, and reports false when the exchange is already cancelled: the caller then

@@ -21,6 +21,7 @@ type Config struct {
 	Headers     *Headers     `yaml:"headers" doc:"fields to set or take out in every request to this upstream"`
 	TLS         *TLS         `yaml:"tls" doc:"for https targets: whom to trust and which certificate to show"`
 	Retry       *Retry       `yaml:"retry" doc:"when a request is sent again; absent: only to another target, when no connection came about"`
+	Hedge       *Hedge       `yaml:"hedge" doc:"a second target asked beside a slow one, for requests that may run twice (GET, embeddings, ranks); absent: none"`
 	Breaker     Breaker      `yaml:"breaker" doc:"when a target that fails is left alone for a while"`
 	Cache       *Cache       `yaml:"cache" doc:"answers kept for those who ask the very same again; absent: none"`
 	Idempotency *Idempotency `yaml:"idempotency" doc:"requests with an Idempotency-Key that are not run twice; absent: the field is passed on and means nothing here"`

@@ -32,6 +32,7 @@ type Lease struct {
 	// What the pool's memory has to do with it: stored gives the answer out of it, record is written as the answer comes.
 	stored *cache.Reader
 	record *recording
+	race   *race // the attempt is one of two
 
 	limits
 	resp    Response
@@ -161,7 +162,7 @@ func (l *Lease) RoundTrip(r *Request, cancel *Cancel, deadline time.Time) (*Resp
 		l.pool.budget.add()
 	}
 	for {
-		p, err := l.attempt(r)
+		p, err := l.attemptHedged(r)
 		l.reached = p
 		l.judge(err)
 		again, stop := l.again(r, p, err)
@@ -237,7 +238,7 @@ func (l *Lease) dial() (*conn, error) {
 
 // exchange sends r over c and reads the answer's head into l.resp.
 func (l *Lease) exchange(c *conn, r *Request) error {
-	c.compose(r, l.pool.rewrite)
+	l.compose(c, r)
 	if !l.cancel.attach(c.Conn) {
 		return ErrCancelled
 	}
@@ -258,6 +259,15 @@ func (l *Lease) exchange(c *conn, r *Request) error {
 	}
 	l.resp.begin(c, r, sendErr == nil)
 	return nil
+}
+
+// compose builds the head of r in c's buffer.
+func (l *Lease) compose(c *conn, r *Request) {
+	if l.race != nil {
+		l.race.composing.Lock()
+		defer l.race.composing.Unlock()
+	}
+	c.compose(r, l.pool.rewrite)
 }
 
 // readAnswer reads heads until one is the answer.

@@ -41,6 +41,7 @@ type Pool struct {
 	leases     sync.Pool
 	memory     *memory // nil: no answer is kept
 	making     making
+	hedging    *hedging // nil: no request goes to two targets
 }
 
 // Name is the policy's name for the pool; Engine is what it speaks.
@@ -68,7 +69,7 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		problems = append(problems, checkHealth(cfg.Health, e.HealthPath))
 	}
 	problems = append(problems, checkTimeout(cfg.Timeout), checkRetry(cfg.Retry), checkBreaker(cfg.Breaker),
-		checkPlaces(cfg.Concurrency, cfg.Queue), checkMemory(&cfg))
+		checkPlaces(cfg.Concurrency, cfg.Queue), checkMemory(&cfg), checkHedge(&cfg))
 	if p.retry = cfg.Retry; p.retry != nil {
 		p.budget = newBudget(cfg.Retry.Budget)
 	}
@@ -107,6 +108,7 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 	p.making = making{secure: secure, breaker: cfg.Breaker, env: env}
 	p.members.Store(newMembers(cfg.Balance, p.first(prev)))
 	p.inherit(cfg, prev, env)
+	p.hedging = newHedging(cfg.Hedge, name, prev, env.Metrics)
 	p.memory = newMemory(name, cfg, prev, env)
 	return p, errors.Join(problems...)
 }

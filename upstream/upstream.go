@@ -71,6 +71,8 @@ type Request struct {
 	// Replayable says that sending it a second time does no harm (GET, HEAD, OPTIONS). A POST is sent again only when
 	// not one byte of it was accepted.
 	Replayable bool
+	// Hedge says that it may be sent to two targets at once: what it does is done as well twice, and no generation.
+	Hedge bool
 	// Vars are the values of the variables in the pool's headers.set.
 	Vars Vars
 	// Upgrade asks for a switch of protocols; the answer's Conn then carries the tunnel.

@@ -13,9 +13,10 @@ func (d *Document) Deterministic() bool {
 	if d.TextBytes == 0 && d.TokenIDs == 0 || d.isTrue("store") {
 		return false
 	}
-	switch d.shape {
-	case Embeddings, OllamaEmbed, Rerank, Tokenize:
+	if d.shape.Pure() {
 		return true
+	}
+	switch d.shape {
 	case Chat, Completions:
 		_, more := d.Field("options") // Ollama's, which would count more
 		return !more && d.isZero("temperature")

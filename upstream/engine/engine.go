@@ -43,6 +43,11 @@ const (
 	Vertex    // instances and parameters of SGLangGenerate or TGIGenerate
 )
 
+// Pure reports whether a request of the shape computes and generates nothing: run twice it does no harm but the cost.
+func (s Shape) Pure() bool {
+	return s == Embeddings || s == OllamaEmbed || s == Rerank || s == Tokenize
+}
+
 // Route is one path and method of an engine. Immutable.
 type Route struct {
 	Name    string // the field's word for it, unique within the engine: "chat.completions"; bounded, fit for a label
