@@ -3,6 +3,7 @@ package storytest
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -30,30 +31,42 @@ func (c *client) close() { _ = c.Conn.Close() }
 
 // options reads the flags before a client command's arguments.
 func options(args []string) (as string, raw bool, rest []string) {
+	as, raw, _, rest = allOptions(args)
+	return as, raw, rest
+}
+
+func certOption(args []string) (cert string, rest []string) {
+	_, _, cert, rest = allOptions(args)
+	return cert, rest
+}
+
+func allOptions(args []string) (as string, raw bool, cert string, rest []string) {
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		switch args[0] {
 		case "-as":
 			as, args = args[1], args[1:]
+		case "-cert":
+			cert, args = args[1], args[1:]
 		case "-raw":
 			raw = true
 		}
 		args = args[1:]
 	}
-	return as, raw, args
+	return as, raw, cert, args
 }
 
 // send sends the requests of one or more files, each on a connection of its own, and prints the last one's answer.
-func (s *story) send(ts *testscript.TestScript, _ bool, args []string) error {
-	_, raw, files := options(args)
+func (s *story) send(ts *testscript.TestScript, neg bool, args []string) error {
+	_, raw, cert, files := allOptions(args)
 	for i, f := range files {
-		c, err := s.dial(ts, f, raw)
+		c, err := s.dialAs(ts, f, raw, cert)
 		if err != nil {
 			return err
 		}
 		text, err := c.whole()
 		c.close()
-		if err != nil {
-			return err
+		if neg != (err != nil) {
+			return fmt.Errorf("the answer is %q: %w", text, err)
 		}
 		if i == len(files)-1 {
 			_, _ = io.WriteString(ts.Stdout(), s.steady(text))
@@ -160,6 +173,10 @@ func (s *story) open(ts *testscript.TestScript, _ bool, args []string) error {
 }
 
 func (s *story) dial(ts *testscript.TestScript, file string, raw bool) (*client, error) {
+	return s.dialAs(ts, file, raw, "")
+}
+
+func (s *story) dialAs(ts *testscript.TestScript, file string, raw bool, cert string) (*client, error) {
 	if s.running == nil {
 		return nil, errors.New("blaze is not running")
 	}
@@ -176,6 +193,13 @@ func (s *story) dial(ts *testscript.TestScript, file string, raw bool) (*client,
 		return nil, err
 	}
 	_ = nc.SetDeadline(time.Now().Add(patience))
+	if cert != "" {
+		config, err := shows(ts, cert)
+		if err != nil {
+			return nil, err
+		}
+		nc = tls.Client(nc, config)
+	}
 	c := &client{Conn: nc, r: bufio.NewReader(nc)}
 	c.method, _, _ = strings.Cut(text, " ")
 	// An early refusal may close the connection while the request is still being written: the answer tells.

@@ -155,6 +155,14 @@ func (s *story) reload(ts *testscript.TestScript, neg bool, _ []string) error {
 
 // admin asks the admin port, with a body if there is one, and prints the answer.
 func (s *story) admin(ts *testscript.TestScript, _ bool, args []string) error {
+	as, args := certOption(args)
+	if as != "" {
+		config, err := shows(ts, as)
+		if err != nil {
+			return err
+		}
+		s.adminTLS = config
+	}
 	want := http.StatusOK
 	if len(args) > 2 {
 		var err error
@@ -180,12 +188,17 @@ func (s *story) askWith(method, path, sent string) (status int, body string, err
 	}
 	ctx, cancel := within()
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.running.admin+path, strings.NewReader(sent))
+	scheme := "http://"
+	if s.adminTLS != nil {
+		scheme = "https://"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, scheme+s.running.admin+path, strings.NewReader(sent))
 	if err != nil {
 		return 0, "", err
 	}
 	req.Close = true
-	res, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: s.adminTLS, DisableKeepAlives: true}}
+	res, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

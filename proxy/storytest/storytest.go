@@ -8,6 +8,7 @@ package storytest
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -58,8 +59,9 @@ type story struct {
 	backends map[string]*demo.Server
 	running  *running // nil until the program serves
 	conns    map[string]*client
-	update   bool     // the goldens are rewritten
-	shown    []string // the endpoints whose documentation was compared
+	update   bool        // the goldens are rewritten
+	shown    []string    // the endpoints whose documentation was compared
+	adminTLS *tls.Config // of the last admin command that named a certificate
 }
 
 // setKeys makes two API keys, the same in every run, known to scripts as $KEY and $ADMIN_KEY and to policies by their
@@ -121,9 +123,10 @@ func commands() map[string]command {
 		"reload":     with("[!] reload: reloads the policy; !: that must fail", 0, (*story).reload),
 		"documented": with("documented METHOD PATH [FILE]: the admin port's answer is as its example shows it", 2, (*story).documented),
 		"everything": with("everything BUT...: every endpoint was documented, but those", 0, (*story).everything),
-		"admin":      with("admin METHOD PATH [status [BODY]]: asks the admin port", 2, (*story).admin),
+		"admin":      with("admin [-cert NAME] METHOD PATH [status [BODY]]: asks the admin port; over TLS, from then on, where a certificate is named, - being none", 2, (*story).admin),
 		"sigterm":    with("sigterm: asks the program to end, and waits until it drains", 0, (*story).sigterm),
 		"exited":     with("exited: waits until the program has ended, with code 0", 0, (*story).exitedWell),
+		"certs":      with("certs NAME...: makes certificates, NAME.crt and NAME.key", 1, (*story).certificates),
 		"metric":     with("metric SERIES VALUE: waits until the series has the value", 2, (*story).metric),
 		"log":        with("log PATTERN: waits for a line of the log", 1, (*story).logged),
 		"wrote":      with("wrote PATTERN NAME: waits for what the program writes, and sets $NAME to the pattern's group", 2, (*story).wrote),
@@ -137,7 +140,7 @@ func commands() map[string]command {
 		"sent":       with("sent N: waits until the backend has sent N frames", 1, (*story).sent),
 		"aborted":    with("aborted N: waits until the backend was left N times, and works on nothing", 1, (*story).aborted),
 		// The client.
-		"send":         with("send [-raw] FILE...: sends requests and prints the last one's answer", 1, (*story).send),
+		"send":         with("[!] send [-raw] [-cert NAME] FILE...: sends requests, over TLS where a certificate is named, and prints the last one's answer; !: there is none", 1, (*story).send),
 		"storm":        with("storm N FILE...: sends each request N times on one connection, and prints the last answer", 2, (*story).storm),
 		"until":        with("until FILE STATUS [TEXT]: sends a request until it is answered with the status, and the text is in the answer", 2, (*story).until),
 		"conversation": with("conversation FILE: sends raw requests on one connection and prints every answer, until it is closed", 1, (*story).conversation),
