@@ -38,6 +38,7 @@ func presets() []AlertRule {
 		{"blaze-disk", "system.disk.percent > 90", 5 * time.Minute, "warning"},
 		{"blaze-log-lost", "increase(blaze_log_dropped_total[1m]) > 0", 0, "page"},
 		{"blaze-policy-refused", `increase(blaze_policy_reloads_total{result="failed"}[5m]) > 0`, 0, "warning"},
+		{"blaze-bans", `increase(blaze_bans_total{by="auto"}[10m]) > 20`, 0, "warning"},
 	}
 }
 

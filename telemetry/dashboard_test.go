@@ -137,7 +137,7 @@ func (b *bans) handlers() map[string]http.Handler {
 		"GET /bans": locked(func(w http.ResponseWriter, _ *http.Request) {
 			out := []map[string]string{}
 			for address, why := range b.list {
-				out = append(out, map[string]string{"address": address, "reason": why})
+				out = append(out, map[string]string{"id": address, "address": address, "reason": why})
 			}
 			_ = json.NewEncoder(w).Encode(map[string]any{"bans": out})
 		}),

@@ -62,6 +62,7 @@ type story struct {
 	update   bool        // the goldens are rewritten
 	shown    []string    // the endpoints whose documentation was compared
 	adminTLS *tls.Config // of the last admin command that named a certificate
+	browser  *browser    // nil until the story looks at the dashboard
 }
 
 // setKeys makes two API keys, the same in every run, known to scripts as $KEY and $ADMIN_KEY and to policies by their
@@ -88,6 +89,9 @@ func (s *story) startBackend(name string, setenv func(name, value string)) {
 
 // end stops whatever the story left running.
 func (s *story) end() {
+	if s.browser != nil {
+		s.browser.close()
+	}
 	for _, c := range s.conns {
 		c.close()
 	}
@@ -139,6 +143,10 @@ func commands() map[string]command {
 		"inflight":   with("inflight N: waits until the backend works on N generations", 1, (*story).inflight),
 		"sent":       with("sent N: waits until the backend has sent N frames", 1, (*story).sent),
 		"aborted":    with("aborted N: waits until the backend was left N times, and works on nothing", 1, (*story).aborted),
+		// Somebody who looks at the dashboard.
+		"browse": with("browse: shows the dashboard in a Chromium", 0, (*story).browse),
+		"page":   with("page EXPRESSION: waits until the expression is true in the dashboard", 1, (*story).page),
+		"click":  with("click ID TEXT BUTTON: clicks a button in the row with a text, in the part with an id", 3, (*story).click),
 		// The client.
 		"send":         with("[!] send [-raw] [-cert NAME] FILE...: sends requests, over TLS where a certificate is named, and prints the last one's answer; !: there is none", 1, (*story).send),
 		"storm":        with("storm N FILE...: sends each request N times on one connection, and prints the last answer", 2, (*story).storm),

@@ -119,7 +119,8 @@ func (t *Tracker) servePlace(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveLift lifts the ban whose id is the rest of the path; ?issuer= names the issuer of an identity.
+// serveLift lifts the ban whose id is the rest of the path. That of an identity is for all that have the subject, unless
+// ?issuer= names one.
 func (t *Tracker) serveLift(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("target")
 	address, identity := id, ""
@@ -127,17 +128,35 @@ func (t *Tracker) serveLift(w http.ResponseWriter, r *http.Request) {
 		address, identity = "", subject
 	}
 	target, err := newTarget(address, identity, "")
-	if q := r.URL.Query(); err == nil && identity != "" && q.Has("issuer") {
-		target.Issuer = q.Get("issuer")
-	}
-	switch {
-	case err != nil:
+	if err != nil {
 		refused(w, http.StatusBadRequest, err.Error())
-	case !t.Lift(target):
-		refused(w, http.StatusNotFound, t.notBanned(target))
-	default:
-		t.done(w, r, map[string]any{"lifted": id})
+		return
 	}
+	all := []Target{target}
+	if q := r.URL.Query(); identity != "" && q.Has("issuer") {
+		all[0].Issuer = q.Get("issuer")
+	} else if identity != "" {
+		all = t.named(identity)
+	}
+	was := false
+	for _, one := range all {
+		was = t.Lift(one) || was
+	}
+	if !was {
+		refused(w, http.StatusNotFound, t.notBanned(target))
+		return
+	}
+	t.done(w, r, map[string]any{"lifted": id})
+}
+
+// named are the targets with a subject that are banned now, whoever issued it.
+func (t *Tracker) named(subject string) (all []Target) {
+	for _, b := range t.Bans() {
+		if !b.Net.IsValid() && b.Subject == subject {
+			all = append(all, b.Target)
+		}
+	}
+	return all
 }
 
 // notBanned says which ban an address is under, where it has none of its own.

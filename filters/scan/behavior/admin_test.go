@@ -64,8 +64,12 @@ func TestAdmin(t *testing.T) {
 	f("DELETE", "/bans/here", "", 400, ``)
 	f("DELETE", "/bans/", "", 400, ``)
 	f("DELETE", "/bans/identity:eve@example.com", "", 200, ``)
-	f("DELETE", "/bans/identity:a%2Fb", "", 404, ``)
+	f("DELETE", "/bans/identity:a%2Fb?issuer=", "", 404, ``)
 	f("DELETE", "/bans/identity:a%2Fb?issuer=https://id.example", "", 200, ``)
+	f("POST", "/bans", `{"identity":"a/b","issuer":"https://id.example"}`, 200, ``)
+	w.ends(as(from(t, "192.0.2.9"), "a/b", ""), filters.ThreatDetected, 5)
+	f("DELETE", "/bans/identity:a%2Fb", "", 200, ``) // both
+	f("DELETE", "/bans/identity:a%2Fb", "", 404, ``)
 	f("GET", "/bans", "", 200, `"total":1`)
 	none := mux(func() *Tracker { return nil })
 	for _, r := range [][2]string{{"GET", "/bans"}, {"POST", "/bans"}, {"DELETE", "/bans/192.0.2.1"}} {

@@ -70,7 +70,7 @@ async function ban(client) {
   await act(() => ask('bans', {method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify({address: client, reason: 'by hand, from the dashboard'})}));
 }
 
-const lift = b => act(() => ask('bans/' + encodeURIComponent(b.id || b.address) + (b.issuer ? '?issuer=' + encodeURIComponent(b.issuer) : ''), {method: 'DELETE'}));
+const lift = b => act(() => ask('bans/' + encodeURIComponent(b.id || b.address) + (b.identity ? '?issuer=' + encodeURIComponent(b.issuer || '') : ''), {method: 'DELETE'}));
 
 async function act(what) {
   try { await what(); } catch (e) { alert(e.message); }
