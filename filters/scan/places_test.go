@@ -189,7 +189,7 @@ func TestPromptsAreFree(t *testing.T) {
 			}
 		}
 	}
-	if attacks < 150 || ran != attacks*21 {
+	if attacks < 150 || ran != attacks*22 {
 		t.Errorf("%d attacks, %d requests", attacks, ran)
 	}
 }

@@ -99,6 +99,7 @@ func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
 		return v
 	}
 	p := f.begin(x)
+	p.Share(len(x.Request.RequestURI()) + len(x.Request.RawHeaders()))
 	v := p.head()
 	f.release(p)
 	return v
@@ -110,6 +111,7 @@ func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
 		return filters.Pass()
 	}
 	p := f.begin(x)
+	p.Share(len(x.Body))
 	v := p.body()
 	f.release(p)
 	return v

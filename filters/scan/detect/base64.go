@@ -77,6 +77,7 @@ func (s *Set) decodedRun(sc *Scratch, run []byte, w ruleSet) bool {
 		enc = base64.RawURLEncoding
 	}
 	run = run[:len(run)-tail(len(run))]
+	sc.steps += len(run)
 	if n := enc.DecodedLen(len(run)); cap(sc.b64) < n {
 		sc.b64 = make([]byte, n)
 	}

@@ -11,8 +11,7 @@ const (
 	dot                // joins the parts of a name: java.lang.Runtime, boot.ini
 )
 
-// classOf is the table of classes by byte. A value without any of syntax, marker, high and ctrl, and with at most one
-// word, is clean: that is most of what a chat request holds.
+// classOf is the table of classes by byte. A value that is quiet all through is one word, see oneWord.
 var classOf = func() (t [256]uint8) {
 	for i := range t {
 		switch {

@@ -23,7 +23,7 @@ whereis whoami wmic wscript xargs xcopy xterm xxd xzcat yum zcat zgrep zip zless
 
 // shellWords are programs whose names are words, or things that people write about: only the syntax around them tells.
 const shellWords = `
-alias ar arch as at bc call cat cc chef cmp column comm comp compact convert copy cscli cut date declare diff
+cd touch alias ar arch as at bc call cat cc chef cmp column comm comp compact convert copy cscli cut date declare diff
 docker dump echo ed env expand expect export false fc fetch file find finger flock fold for format gcc gem git
 groups halt head history host if init install ip iwmi java join jq kill kubectl label last less links locate
 look lua lynx mail make man more mount move mysql mysqladmin net nice nm nmap node npm paste perf perl php pr

@@ -67,6 +67,8 @@ type Rule struct {
 	Any []string
 	// Needs is a set of bytes, one of which every hit has too; empty is none. It spares prose the pattern.
 	Needs string
+	// When is a cheap look that every hit passes too, where Any and Needs are not enough to spare prose the pattern.
+	When func(text []byte) bool
 	// Pattern is RE2 over the lower-cased value; empty when a literal is enough, or when Judge decides.
 	Pattern string
 	// Judge decides where no pattern can.
@@ -83,6 +85,7 @@ type Rule struct {
 	Hits, Misses []string
 
 	number int // its place in the set
+	weight int // what its pattern or Judge costs for a byte, see weigh
 }
 
 // Form is one way to read a value.

@@ -1,5 +1,7 @@
 package detect
 
+import "bytes"
+
 // appendForm appends text, in lower case, in form f to dst, and reports whether the form is worth a look: Plain always
 // is, the others where they differ from it.
 func appendForm(dst, text []byte, f Form) ([]byte, bool) {
@@ -23,16 +25,20 @@ func isBlank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' || c == 0x
 // appendSpaced makes one blank of every run of blanks and SQL comments. The content of /*! */ stays: MySQL runs it.
 func appendSpaced(dst, text []byte) ([]byte, bool) {
 	differs, space := false, false
+	stop, line := -1, -1 // the next end of a comment and of a line, once looked for
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		n := 0
 		switch {
 		case c == '/' && i+1 < len(text) && text[i+1] == '*':
-			n = commentLen(text[i:])
+			stop = nextAfter(text, commentEnd, i+2, stop)
+			n = commentLen(text[i:], stop-i)
 		case c == '*' && i+1 < len(text) && text[i+1] == '/':
 			n = 2
-		case (c == '-' && i+1 < len(text) && text[i+1] == '-' || c == '#') && lineEnds(text[i:]) > 0:
-			n = lineEnds(text[i:])
+		case c == '-' && i+1 < len(text) && text[i+1] == '-', c == '#':
+			if line = nextAfter(text, newline, i+1, line); line-i < lineMax && line < len(text) {
+				n = line - i + 1
+			}
 		case isBlank(c):
 			if c == ' ' && !space {
 				dst, space = append(dst, ' '), true
@@ -53,18 +59,34 @@ func appendSpaced(dst, text []byte) ([]byte, bool) {
 	return dst, differs
 }
 
-// lineEnds is the length of an SQL line comment that a later line follows, or 0.
-func lineEnds(b []byte) int {
-	for i := 1; i < len(b) && i < 64; i++ {
-		if b[i] == '\n' {
-			return i + 1
-		}
+// Bounds on comments: what is longer hides nothing.
+const (
+	lineMax    = 64
+	commentMax = 256
+)
+
+var (
+	commentEnd = []byte("*/")
+	newline    = []byte("\n")
+)
+
+// nextAfter is where what comes next in text at or after from, or len(text); known is an earlier answer, so that a text is
+// looked through once.
+func nextAfter(text, what []byte, from, known int) int {
+	if known >= from {
+		return known
 	}
-	return 0
+	if from >= len(text) {
+		return len(text)
+	}
+	if i := bytes.Index(text[from:], what); i >= 0 {
+		return from + i
+	}
+	return len(text)
 }
 
-// commentLen is how much of b, which begins with /*, is comment.
-func commentLen(b []byte) int {
+// commentLen is how much of b, which begins with /*, is comment; stop is where the next */ begins.
+func commentLen(b []byte, stop int) int {
 	if len(b) > 2 && (b[2] == '!' || b[2] == '+') {
 		n := 3
 		for n < len(b) && n < 9 && b[n] >= '0' && b[n] <= '9' {
@@ -72,10 +94,8 @@ func commentLen(b []byte) int {
 		}
 		return n
 	}
-	for i := 2; i+1 < len(b) && i < 256; i++ {
-		if b[i] == '*' && b[i+1] == '/' {
-			return i + 2
-		}
+	if stop < commentMax && stop < len(b) {
+		return stop + 2
 	}
 	return 2
 }
@@ -83,13 +103,15 @@ func commentLen(b []byte) int {
 // appendSqueezed leaves out blanks, control bytes and comments. Without one of :(<= no rule of this form can hit.
 func appendSqueezed(dst, text []byte) ([]byte, bool) {
 	worth, differs := false, false
+	stop := -1
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c <= ' ' || c == 0x7f || c == 0xa0:
 			differs = true
 		case c == '/' && i+1 < len(text) && text[i+1] == '*':
 			differs = true
-			i += commentLen(text[i:]) - 1
+			stop = nextAfter(text, commentEnd, i+2, stop)
+			i += commentLen(text[i:], stop-i) - 1
 		case c == '\\' && i+1 < len(text) && !isHex(text[i+1]):
 			differs = true
 		case c == '?' && i+1 < len(text) && text[i+1] == '.': // optional chaining: a?.b is a.b, a?.(b) is a(b)

@@ -12,7 +12,7 @@ func sqlRules() []Rule {
 	return []Rule{
 		{ID: "sqli-union-select", Class: SQLi, Form: Spaced, Why: "a second query joined to the first",
 			Any:     []string{"union"},
-			Pattern: `\bunion[\s(+*!/0-9]*(all|distinct|distinctrow)?[\s(+*!/0-9'"]*(select|values)([^a-z]|char|$)`,
+			Pattern: `\bunion[\s(+*!/0-9'"]+(all|distinct|distinctrow)?[\s(+*!/0-9'"]*(select|values)([^a-z]|char|$)`,
 			Hits:    []string{"-1 UNION ALL SELECT 1,2", "1 union/**/select 2", "1'union(select 1)"},
 			Misses:  []string{"union was a great select", "Select a union representative", "European Union"}},
 		{ID: "sqli-select-from", Class: SQLi, Form: Spaced, Why: "a query, with its syntax",
@@ -31,23 +31,23 @@ func sqlRules() []Rule {
 			Pattern: `(information_schema|sys(objects|columns|users|ibm|master|cat\.)|sqlite_master|@@\w|mysql\.(user|db|host)|master\.\.|msys(aces|objects)|\ball_(tables|users)\b|user_tables|v\$version|\bsys\.(schemas|tables|databases?)|rdb\$|domain\.(tables|columns|domains)|into (outfile|dumpfile)|procedure analyse ?\(|pg_database|openrowset|bulk insert|xmltype ?\()`,
 			Hits:    []string{"x from information_schema.tables", "1,@@version", "1 into outfile '/tmp/x'"},
 			Misses:  []string{"information schema", "name@@"}},
-		{ID: "sqli-tautology", Class: SQLi, Form: Spaced, Why: "a condition made always true or false",
+		{ID: "sqli-tautology", Class: SQLi, Form: Spaced, When: condition, Why: "a condition made always true or false",
 			Needs:   "=<>'\"(:0123456789",
 			Any:     []string{"or", "and", "||", "&&", "having", "where", "xor", "when", "like", "if(", "or1", "or2", "::", "or'", "and'"},
 			Pattern: `(\b(or|and|having|where|xor|when|not)\b|\|\||&&|\bif ?\()[\s(!~+\-]*(\d+|0x[0-9a-f]+|'[^']{0,40}'?|"[^"]{0,40}"?|true|false|null|\w+ ?\([^)]{0,40}\))[\s)'"]*(=|<|>|!=|\blike\b|\brlike\b|\bregexp\b|\bbetween\b|\bin ?\(|\bis (not )?null|sounds like|\bdiv\b|\bmod\b)[\s(~+\-=>]*(\d|n?'|"|0x|true|false|null|\w+ ?\(|-|\()|^[\s(]*(or|and|xor)\s+([\w'".]+\s*(=|<|>|like\b)|['("]['{\[(]?\w)|\d(or|and|xor)\d+\s*[=<>]|::(jsonb?|int|text|varchar)\b`,
 			Hits:    []string{"1 or 1=1", "' or 'x'='x", "1) and (2>1", " having 1=0", "1 && 1=1"},
 			Misses:  []string{"one or 2 of them", "5 AND A QUARTER BY 8 INCHES", "x or y = z", "Fish and chips (2 portions)"}},
-		{ID: "sqli-breakout", Class: SQLi, Form: Spaced, Why: "the first quote of a value ends a string, and an operator of SQL follows",
+		{ID: "sqli-breakout", Class: SQLi, Form: Spaced, When: afterQuote, Why: "the first quote of a value ends a string, and an operator of SQL follows",
 			Any:     []string{"'", `"`, "`", "´"},
 			Pattern: "^[^'\"`´]*['\"`´][\\s)%]*((not )?(or|and|xor|mod|div|is|like|rlike|regexp|between)\\b[\\s!~+\\-]*(['(&|<>=!~@]|\\d+[\\s'\")]*($|[^\\w\\s'\",.])|\"\\w|\\\\n|(not )?(true|false|null)\\b|exists\\b|select\\b|\\w+(\\.\\w+)* ?(&&|\\|\\||[=<>!&|*/^]|\\(| (like|is|in|xor|div|mod|regexp|rlike|between|not)\\b))|(having|where|limit|order by|group by|procedure|(not )?(rlike|regexp|like)|sounds like|in|for)\\b[\\s(]+['\"\\d(@\\-]|(having|order by|group by|(not )?rlike|(not )?regexp|between|is null|is not)[\\s(]*['\"`]?$|\\|\\| ?[\\w('\"]|&& ?[\\w('\"!]|[-+*/%^&|=<>!~ ]*[-+*/%^&|=<>!~][-+*/%^&|=<>!~ ]*(\\d|\\w+ ?\\(|\\(|@@|null\\b) ?[^\\w\"/]|[-+/*] ?\\w+ (is|regexp|like|xor|and|or|rlike)\\b)",
 			Hits:    []string{"x' or y=z", "1'||(select 1)", "')) or (('x'))=(('x", "asd' or column&&'1", "A' NOT RLIKE 'B", " aa' - + ! 1 or '1"},
 			Misses:  []string{"O'Reilly and Sons", "KNICKIN' AND KNACKIN' SEE", `"ON" WHITE GREEN`, "don't stop", "rock 'n' roll", `the words "this" and "that"`}},
-		{ID: "sqli-quotes", Class: SQLi, Form: Spaced, Why: "an operator between two quotes that end and begin strings",
+		{ID: "sqli-quotes", Class: SQLi, Form: Spaced, When: afterQuote, Why: "an operator between two quotes that end and begin strings",
 			Any:     []string{"'", `"`},
-			Pattern: `(^[^'"]*'[\s)]*(or|and|xor|mod|div|not r?like|not regexp|rlike|regexp|like)[\s(]*'|(^|[\w%)])'\s*[-+*/%^&|=<>!~]+\s*'(\w|$|\))|^['"]\s*['"]\s*(or|and)|['"]\)+\s*(or|and|union|having|where|limit|order|group|;|--|#|/\*)|^\w+ '[-+*/%^&|<>=]+' \w+$|\blike ?\(?['"][%_]|^[^'"\s]{0,20}['"]\s*(or|and|xor|having|union)\s*$|["'][.,]{0,3}[("'][.,("')]{4,}|['"]\s*(=|<=>|<>|!=)\s*['"(]|'\s*=\s*\(*'|'\s*[=<>]\s*\d+\s*(--|#|$|or|and))`,
+			Pattern: `(^[^'"]*'[\s)]*(or|and|xor|mod|div|not r?like|not regexp|rlike|regexp|like)[\s(]*'|(^|[\w%)])'\s*[-+*/%^&|=<>!~]+\s*'(\w|$|\))|^['"]\s*['"]\s*(or|and)|['"]\)+\s*((or|and|union|having|where|limit|order|group)\b|;|--|#|/\*)|^\w+ '[-+*/%^&|<>=]+' \w+$|\blike ?\(?['"][%_]|^[^'"\s]{0,20}['"]\s*(or|and|xor|having|union)\s*$|["'][.,]{0,3}[("'][.,("')]{4,}|['"]\s*(=|<=>|<>|!=)\s*['"(]|'\s*=\s*\(*'|'\s*[=<>]\s*\d+\s*(--|#|$|or|and))`,
 			Hits:    []string{"A 'OR' B", "admin'-'", "') or 1", "'='", "'a'='a"},
 			Misses:  []string{"preserving the part before '-' symbol", "'this' and 'that'", `'-"8 TRACK"`}},
-		{ID: "sqli-cut", Class: SQLi, Form: Spaced, Why: "a quote that ends a string, then the end of the statement",
+		{ID: "sqli-cut", Class: SQLi, Form: Spaced, When: afterQuote, Why: "a quote that ends a string, then the end of the statement",
 			Any:     []string{"'", `"`},
 			Pattern: "^[^'\"`´\\s]*\\s?[^'\"`´\\s]*['\"`´][\\s)]*(#\\s*$|;\\s*(--|#|$))|['\"`´][\\s)]*(;\\s*(select|insert|update|delete|drop|alter|create|exec|execute|declare|shutdown|truncate|grant|waitfor|if|begin|set|use|call|return|while|end)\\b|--([\\s-]|$)|/\\*|;\\s*--|;?\\x00)",
 			Hits:    []string{"admin'--", "'; drop table t", "x' #"},
@@ -59,8 +59,8 @@ func sqlRules() []Rule {
 			Misses:  []string{"Fix it; create tables of contents", "1; exec will create the case 7", "Mozilla/5.0 (X11; Linux)"}},
 		{ID: "sqli-statement", Class: SQLi, Form: Spaced, Why: "a statement that changes data or structure",
 			Needs:   ";-'\"()=@.",
-			Any:     []string{"drop ", "backup ", "restore ", "alter ", "insert ", "delete ", "update ", "create ", "truncate ", "exec ", "exec(", "declare ", "shutdown", "grant "},
-			Pattern: `(\b(drop|alter|truncate) (table|database|user|view|procedure|schema|login) [\w."'` + "`" + `\[\]][\s\w."'` + "`" + `\[\]]*(;|--|#|'|"|\)|$)|\b(backup|restore) (database|log) [\w.\[\]]+ (to|from) |\balter (table|user|login|session|system) \w+ (add|drop|set|identified|with|modify)|\binsert into [\w.` + "`" + `"'\[\]]+ ?(\(|values|select)|\bdelete from [\w.` + "`" + `]+( where\b|;|--|$)|\bupdate [\w.]+ set [\w.]+ ?=|\bcreate (table|user|login|database|procedure|function) [\w."']+ ?(\(|as\b|identified|with\b|;|is\b)|\bexec(ute)?( immediate|\s*\(? ?['"@]| (master|xp_|sp_))|\bdeclare @\w+|\bgrant \w+ (on|to) )`,
+			Any:     pairs(`drop alter truncate backup restore create`, " ", `table database user view procedure schema login session system log function`, "insert into", "delete from", " set ", "exec ", "exec(", "execute immediate", "execute(", "execute (", "declare @", "grant "),
+			Pattern: `(\b(drop|alter|truncate) (table|database|user|view|procedure|schema|login) [\w."'` + "`" + `\[\]][\s\w."'` + "`" + `\[\]]*(;|--|#|'|"|\)|$)|\b(backup|restore) (database|log) [\w.\[\]]+ (to|from) |\balter (table|user|login|session|system) \w+ (add|drop|set|identified|with|modify)|\binsert into [\w.` + "`" + `"'\[\]]+ ?(\(|values|select)|\bdelete from [\w.` + "`" + `]+( where\b|;|--|$)|\bupdate [\w.]+ set [\w.]+ ?=|\bcreate (table|user|login|database|procedure|function) [\w."']+ ?(\(|as\b|identified|with\b|;|is\b)|\bexecute immediate|\bexec(ute)? ?\( ?['"@]|\bexec ['"@]|\bexec (master|xp_|sp_)|\bdeclare @\w+|\bgrant \w+ (on|to) )`,
 			Hits:    []string{"drop table users;", "insert into t values (1)", "declare @x varchar(9)"},
 			Misses:  []string{"Create a table for guests", "update the set of tools", "How to drop a table in Excel", `"drop table" vs "delete from"`}},
 		{ID: "sqli-clause", Class: SQLi, Form: Spaced, Why: "the end of a query, put after a value",
@@ -71,7 +71,7 @@ func sqlRules() []Rule {
 			Misses:  []string{"order by tomorrow", "limit 5 items", "sorted in order by name"}},
 		{ID: "sqli-comment", Class: SQLi, Why: "a comment that hides or cuts the rest of a query",
 			Any:     []string{"/*", "--", "#", ";%00", ";\x00"},
-			Pattern: `(/\*!\d*|/\*\+|\w/\*.{0,40}\*/\w|\d( \)*|\)+ ?)(--|#)[\s-]*$|\d ?\)*/\*|\) ?(--|#)\s*\w*$|;\s*(--|#)\s*$|^['")\s]*--\s*$|\w --$|^[^\s'"]{0,64}['"]\s*#|^\s*/\*[^*]{0,40}\*/\s*$|;\s*\x00)`,
+			Pattern: `(/\*!\d*|/\*\+|\w/\*.{0,40}\*/\w|\d( \)*|\)+ ?)(--|#)[\s-]*$|\d ?\)*/\*|\) ?(--|#)\s*\w*$|;\s*(--|#)\s*$|^['")\s]*--\s*$|\w --$|^[^\s'"]{0,64}['"]\s*#|^\s*/\*[^*]{0,40}\*/\s*$|;\x00)`,
 			Hits:    []string{"1/*!50000union*/", "/*!*/", "12 --", "1) #", "admin/**/or"},
 			Misses:  []string{"DEAR FINN,--I think", "C# and F#", "issue #12", "see RFC 7230 -- chapter 3", "FOO BAR'# BLAH"}},
 		{ID: "sqli-hex", Class: SQLi, Form: Spaced, Weak: true, Why: "strings built from numbers, as no person writes them",
@@ -91,7 +91,7 @@ var blankByte = []byte{' '}
 
 // sqlGrammar asks libinjection about text and about what follows its first quotes; it reads the first five tokens alone.
 func sqlGrammar(text []byte) bool {
-	if sentence(text) {
+	if sentence(text) || !grammatical(text) {
 		return false
 	}
 	if injects(text) {
@@ -132,8 +132,11 @@ func injects(text []byte) bool {
 	if !bytes.ContainsAny(text, " \n\t'\"(=") {
 		return false // a token that happens to end in --
 	}
+	if !sqlSyntax(text) {
+		return false
+	}
 	is, _ := libinjection.IsSQLi(unsafe.String(&text[0], len(text)))
-	return is && sqlSyntax(text)
+	return is
 }
 
 // glued reports whether before ends in a quote that a word or bracket touches: admin'-' is SQL, the '-' sign is prose.

@@ -7,14 +7,18 @@ const (
 	chunk   = 2048 // bytes that patterns see at once
 	overlap = 512  // how far two chunks overlap: nothing longer than this can hide between them
 	rounds  = 4    // how often a value is decoded
-	// patternBytes bounds how many bytes all patterns together read for one value, beside half its length.
-	patternBytes = 1 << 20
+	// All patterns together read no more than patternBytes and patternShare times what there is to scan, a byte counting for
+	// more the larger the pattern: clean text needs about its length, and what needs more is refused.
+	patternBytes = 256 << 10
+	patternShare = 32
 )
 
 // Scratch is the working memory of one scan. Reuse it; the zero value is ready.
 type Scratch struct {
 	a, b, form, b64 []byte
-	work            int // bytes left for patterns
+	work            int  // bytes left for patterns
+	shared          bool // the bound is for several values together, see Share
+	steps           int  // bytes looked at, in every pass over them
 	skip            ruleSet
 	hit             Hit
 }
@@ -26,6 +30,11 @@ func (sc *Scratch) Skip(r *Rule) {
 		return
 	}
 	sc.skip.add(r.number)
+}
+
+// Share makes the bound on work one for all values that are scanned until the next Share; n is how many bytes they have.
+func (sc *Scratch) Share(n int) {
+	sc.work, sc.shared = patternBytes+patternShare*n, true
 }
 
 // Trim lets go of buffers larger than keep.
@@ -44,14 +53,20 @@ var dashes = []byte("--")
 // string). It reports the first hit in the classes of want; nothing is allocated for a clean value once sc has grown.
 func (s *Set) Scan(sc *Scratch, value []byte, want Mask, place Place) (Hit, bool) {
 	c := classes(value)
-	if c&^blank == 0 && (c&blank == 0 || len(value) < 8) && place != Agent && !maybeBase64(value) && !bytes.Contains(value, dashes) {
+	if c == quiet && place != Agent && oneWord(value) {
 		return Hit{}, false
 	}
 	w := s.wanted(want, place)
 	w.without(&sc.skip)
-	sc.work = patternBytes + len(value)/2
+	if !sc.shared {
+		sc.work = patternBytes + patternShare*len(value)
+	}
 	return s.decoded(sc, value, c, w, true)
 }
+
+// oneWord reports whether value, quiet all through, is a word that can be no attack: most of what a chat request holds. Base64
+// may hide one, and two dashes are SQL.
+func oneWord(value []byte) bool { return !maybeBase64(value) && !bytes.Contains(value, dashes) }
 
 // decoded judges value and what it decodes to, until nothing changes.
 func (s *Set) decoded(sc *Scratch, value []byte, c uint8, w ruleSet, deep bool) (Hit, bool) {
@@ -69,6 +84,7 @@ func (s *Set) decoded(sc *Scratch, value []byte, c uint8, w ruleSet, deep bool) 
 		if round == rounds {
 			return Hit{Limit: true}, true
 		}
+		sc.steps += len(text)
 		out, changed := appendDecoded(sc.a[:0], text)
 		sc.a = out
 		if !changed {
@@ -96,6 +112,7 @@ func (s *Set) judge(sc *Scratch, text []byte, w ruleSet) bool {
 // judgeChunk shows every rule the plain form, and those that read another form that one too where it differs.
 func (s *Set) judgeChunk(sc *Scratch, text []byte, w ruleSet) bool {
 	for f := Plain; f < forms; f++ {
+		sc.steps += len(text)
 		out, differs := appendForm(sc.form[:0], text, f)
 		sc.form = out
 		if !differs {
@@ -112,21 +129,48 @@ func (s *Set) judgeChunk(sc *Scratch, text []byte, w ruleSet) bool {
 	return false
 }
 
+// worth reports whether r's pattern is to be asked about text.
+func (s *Set) worth(r *Rule, text []byte) bool {
+	switch s.slow {
+	case byHand:
+		return r.literal(text) && (r.Needs == "" || bytes.ContainsAny(text, r.Needs))
+	case forced:
+		return r.Pattern != "" || r.Judge != nil || r.literal(text)
+	}
+	return (r.Needs == "" || bytes.ContainsAny(text, r.Needs)) && (r.When == nil || r.When(text))
+}
+
+// literal reports whether one of r's literals is in text.
+func (r *Rule) literal(text []byte) bool {
+	for _, l := range r.Any {
+		if bytes.Contains(text, []byte(l)) {
+			return true
+		}
+	}
+	return false
+}
+
 // match holds one form against rules: literals first, then the patterns of the rules whose literals were there.
 func (s *Set) match(sc *Scratch, text []byte, rules ruleSet) bool {
 	var found ruleSet
-	s.words.search(text, &found)
-	found.and(&rules)
+	sc.steps += len(text)
+	if s.slow == 0 {
+		s.words.search(text, &found)
+		found.and(&rules)
+	} else {
+		found = rules
+	}
 	for i := found.next(0); i >= 0; i = found.next(i + 1) {
 		r := &s.rules[i]
-		if r.Needs != "" && !bytes.ContainsAny(text, r.Needs) || r.Quiet && sentence(text) {
+		if r.Quiet && sentence(text) || !s.worth(r, text) {
 			continue
 		}
 		if s.patterns[i] == nil && r.Judge == nil {
 			sc.hit = Hit{Rule: r, Text: text, To: len(text)}
 			return true
 		}
-		if sc.work -= len(text); sc.work < 0 {
+		sc.steps += len(text)
+		if sc.work -= len(text) * r.weight; sc.work < 0 {
 			sc.hit = Hit{Limit: true}
 			return true
 		}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	resyntax "regexp/syntax"
+	"strings"
 )
 
 // Set is a compiled list of rules. Immutable, safe for concurrent use; a Scratch is not.
@@ -14,7 +16,16 @@ type Set struct {
 	byClass  [Classes]ruleSet
 	byForm   [forms]ruleSet
 	places   [places]ruleSet
+	slow     slow // for tests
 }
+
+// slow says how much is done the slow way, for tests to compare with.
+type slow uint8
+
+const (
+	byHand slow = 1 + iota // literals are looked for one by one, no value is clean at a glance, no rule has a cheap look
+	forced                 // every pattern is asked, whatever its literals say
+)
 
 // maxRules is bounded by the bits of a ruleSet.
 const maxRules = 256
@@ -27,7 +38,7 @@ func New(rules []Rule) (*Set, error) {
 	s := &Set{rules: rules, patterns: make([]*regexp.Regexp, len(rules))}
 	var problems []error
 	for i, r := range rules {
-		rules[i].number = i
+		rules[i].number, rules[i].weight = i, 1
 		if len(r.Any) == 0 {
 			problems = append(problems, fmt.Errorf("rule %s has no literal", r.ID))
 		}
@@ -37,6 +48,7 @@ func New(rules []Rule) (*Set, error) {
 				problems = append(problems, fmt.Errorf("rule %s: %w", r.ID, err))
 			}
 			s.patterns[i] = p
+			rules[i].weight = weigh(r.Pattern)
 		}
 		s.byClass[r.Class].add(i)
 		s.byForm[r.Form].add(i)
@@ -48,6 +60,32 @@ func New(rules []Rule) (*Set, error) {
 	}
 	s.words = newAutomaton(rules)
 	return s, errors.Join(problems...)
+}
+
+// weigh is how dear a byte is to a pattern, by the size of its program: an engine without look-ahead tries them all.
+func weigh(pattern string) int {
+	re, err := resyntax.Parse("(?s)"+pattern, resyntax.Perl)
+	if err != nil {
+		return 1 // told by regexp.Compile
+	}
+	prog, err := resyntax.Compile(re.Simplify())
+	if err != nil {
+		return 1
+	}
+	return 1 + len(prog.Inst)/instsPerByte
+}
+
+// instsPerByte is how many instructions of a pattern weigh as much as a byte.
+const instsPerByte = 256
+
+// pairs joins every word of the one list to every word of the other, and adds more: literals for Any.
+func pairs(first, glue, second string, more ...string) (out []string) {
+	for _, a := range strings.Fields(first) {
+		for _, b := range strings.Fields(second) {
+			out = append(out, a+glue+b)
+		}
+	}
+	return append(out, more...)
 }
 
 // Default is the set of all rules of this package.

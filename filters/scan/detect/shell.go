@@ -11,7 +11,7 @@ const (
 var (
 	tailEnd   = regexp.MustCompile(`^(` + shellEnd + `)`)
 	tailLine  = regexp.MustCompile(`^\s*(\\n|\\r|%0a|%0d|[\n\r]|$)`)
-	tailArg   = regexp.MustCompile(`^[\s+]+(` + shellFile + `)`)
+	tailArg   = regexp.MustCompile(`^[ +](-{1,2}\w|[/~$*]|\.{1,2}/|\w:[\\/]|\w+://)`)
 	tailSure  = regexp.MustCompile(`^(` + shellEnd + `|[\s+]+(` + shellFile + `|[."'\d<>|{]|\w+[/.@=:(]\S|\S+\s*$|\S+[\s+]*([|;&\n]|\\n|\\r)|localgroup|user|view|share|start|stop|add|-\w)|[$%{<>*?\\/][^\s]{0,40}|=\$)`)
 	tailWord  = regexp.MustCompile(`^([\s+]+(` + shellFile + `|\S+[\s+]*(\\n|\\r|>\s*/|\|\s*(sh|bash|nc|tee)\b)|\w+=\S)|[${<>\\]\S)`)
 	tailTight = regexp.MustCompile(`^[\s+]+[\w.-]+\s*$`)

@@ -1,0 +1,107 @@
+package detect
+
+import (
+	"strings"
+	"testing"
+)
+
+// hostile are texts that are made to cost: what begins and never ends, what nests, what nearly hits every rule.
+func hostile() map[string]string {
+	return map[string]string{
+		"comments that never end": "/*",
+		"comments within":         "/* a */ ",
+		"line comments":           "--# ",
+		"percent":                 "%",
+		"percent, nested":         "%25",
+		"percent, deep":           "%2525252525",
+		"entities":                "&#x26;#x26;",
+		"entities that are none":  "&aaaaaaaaaa",
+		"escapes":                 `\\u005cu005c`,
+		"overlong":                "\xc0\xaf\xf0\x80\x80\xaf",
+		"look-alikes":             "\uff07\u2019\u0430",
+		"base64":                  "dW5pb24gc2VsZWN0 ",
+		"base64 of base64":        "ZFc1cGIyNGdjMlZzWldOMA==,",
+		"quotes":                  `' "`,
+		"conditions":              "or and having where 'x ",
+		"separators":              "; | & ` ",
+		"commands":                ";cat |ls &id ",
+		"paths":                   "/.\\./",
+		"tags":                    "<a <b <script ",
+		"handlers":                " onload onerror=",
+		"templates":               "{{ ${ <% #{ ",
+		"brackets":                "(((([[[[{{{{",
+		"blanks":                  "        ",
+		"prose":                   "it's the art of \"select\" and union; from users where 1 is not 2 -- ",
+		"zeros":                   "\x00\x00",
+		"words":                   "alert document window script expression union select drop table ",
+	}
+}
+
+// TestLinear: however a text is made, eight times of it costs no more than nine times the work, counted in the bytes that
+// all passes look at, and a byte never more than a fixed number of looks.
+func TestLinear(t *testing.T) {
+	set := Default()
+	ran := 0
+	for name, unit := range hostile() {
+		ran++
+		steps := func(n int) int {
+			var sc Scratch
+			text := strings.Repeat(unit, n/len(unit)+1)[:n]
+			for _, want := range []Mask{All, 0} { // nothing wanted: every pass is made, and nothing ends it early
+				set.Scan(&sc, []byte(text), want, Field)
+			}
+			return sc.steps
+		}
+		const small, large = 8 << 10, 64 << 10
+		a, b := steps(small), steps(large)
+		if b > 9*a { // chunks overlap, which a small text has less of
+			t.Errorf("%s: %d bytes take %d steps, %d take %d", name, small, a, large, b)
+		}
+		if b > looks*large {
+			t.Errorf("%s: %d steps a byte", name, b/large)
+		}
+	}
+	if ran < 25 {
+		t.Errorf("only %d texts", ran)
+	}
+}
+
+// looks bounds how often one byte is looked at: five rounds of decoding, four forms, each made, searched and shown to the
+// patterns within their bound, and base64 in every round; twice, since TestLinear scans twice.
+const looks = 2 * (patternShare + patternBytes/(64<<10) + 5*2*(1+2*int(forms)) + 16)
+
+// TestEveryFormIsLinear counts the steps of a clean text: without hits every rule in every form is tried.
+func TestEveryFormIsLinear(t *testing.T) {
+	set := Default()
+	for _, n := range []int{1 << 10, 8 << 10, 64 << 10, 1 << 20} {
+		var sc Scratch
+		text := strings.Repeat("Titles of books, as people write them (some of them), and more. ", n/64)
+		if h, hit := set.Scan(&sc, []byte(text), All, Field); hit {
+			t.Fatalf("%s finds something in %q", id(h), text[:64])
+		}
+		if perByte := sc.steps / len(text); perByte > 16 {
+			t.Errorf("%d bytes of prose take %d steps each", n, perByte)
+		}
+	}
+}
+
+// TestWorkIsBounded: a text that every pattern wants to see is refused at the bound, and the bound is for all values of a
+// request together.
+func TestWorkIsBounded(t *testing.T) {
+	set := Default()
+	var sc Scratch
+	text := []byte(strings.Repeat(`document.x alert.c 'like "select drop table set (or 1 `, 40))
+	sc.Share(len(text))
+	limited := false
+	for i := 0; i < 200 && !limited; i++ {
+		h, hit := set.Scan(&sc, text, 1<<Control, Field)
+		if hit && !h.Limit {
+			t.Fatalf("%s finds something", id(h))
+		}
+		h, _ = set.Scan(&sc, text, All, Field)
+		limited = h.Limit
+	}
+	if !limited || sc.steps > 64*(patternBytes+patternShare*len(text)) {
+		t.Errorf("limited %v after %d steps", limited, sc.steps)
+	}
+}

@@ -1,0 +1,197 @@
+package detect
+
+import "bytes"
+
+// The functions of this file are cheap looks that spare prose the patterns: each passes everything that its rules could hit,
+// which the fuzz target FuzzFastSlow holds them to.
+
+// afterQuote reports whether a quote is followed, behind blanks and brackets, by an operator, another quote, a
+// comment or a keyword of SQL: in prose a letter or the end of the sentence follows.
+func afterQuote(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\'', '"', '`', 0xc2: // ´ is c2 b4
+		default:
+			continue
+		}
+		from := i + 1
+		if text[i] == 0xc2 {
+			from++
+		}
+		for from < len(text) && (isBlank(text[from]) || text[from] == ')') && text[from] != 0 {
+			from++
+		}
+		if from >= len(text) {
+			return false
+		}
+		if follow := text[from]; follow == '.' || follow == ',' {
+			for from < len(text) && (text[from] == '.' || text[from] == ',') {
+				from++
+			}
+			if from < len(text) && (text[from] == '(' || text[from] == '\'' || text[from] == '"') {
+				return true
+			}
+		} else if !isAlnum(follow) && follow < 0x80 || sqlWord(text[from:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// sqlWord reports whether b begins with a word that goes on a condition or a query.
+func sqlWord(b []byte) bool {
+	n := 0
+	for n < len(b) && b[n] >= 'a' && b[n] <= 'z' {
+		n++
+	}
+	switch string(b[:n]) {
+	case "or", "and", "xor", "mod", "div", "is", "not", "like", "rlike", "regexp", "between", "having", "where", "limit", "order", "group", "procedure", "sounds", "in", "for", "union":
+		return true
+	}
+	return false
+}
+
+// condition reports whether a word that joins conditions is followed by what could be compared: a number, a string, a
+// literal, a call.
+func condition(text []byte) bool {
+	for i := 0; i < len(text); {
+		if c := text[i]; c == ':' && i+1 < len(text) && text[i+1] == ':' {
+			return true
+		} else if (c == '|' || c == '&') && i+1 < len(text) && text[i+1] == c {
+			if comparable(text[i+2:]) {
+				return true
+			}
+			i += 2
+			continue
+		} else if !isLetter(c) && c != '_' {
+			i++
+			continue
+		}
+		from := i
+		for i < len(text) && isLetter(text[i]) {
+			i++
+		}
+		if i == from { // an underscore
+			i++
+			continue
+		}
+		if from > 0 && text[from-1] == '_' || i < len(text) && text[i] == '_' {
+			continue
+		}
+		switch string(text[from:i]) {
+		case "or", "and", "xor":
+			if from > 0 && text[from-1] >= '0' && text[from-1] <= '9' || len(bytes.TrimLeft(text[:from], " \t\n\v\f\r(")) == 0 {
+				return true
+			}
+			if comparable(text[i:]) {
+				return true
+			}
+		case "having", "where", "when", "not", "if":
+			if comparable(text[i:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' }
+
+// comparable reports whether b begins, behind blanks, brackets and signs, with a number, a string, a literal or a call.
+func comparable(b []byte) bool {
+	i := 0
+	for i < len(b) && (isBlank(b[i]) || b[i] == '(' || b[i] == '!' || b[i] == '~' || b[i] == '+' || b[i] == '-') {
+		i++
+	}
+	if i == len(b) {
+		return false
+	}
+	if c := b[i]; c >= '0' && c <= '9' || c == '\'' || c == '"' {
+		return true
+	}
+	n := i
+	for n < len(b) && (isAlnum(b[n]) || b[n] == '_') {
+		n++
+	}
+	switch string(b[i:n]) {
+	case "true", "false", "null":
+		return true
+	}
+	if n < len(b) && b[n] == ' ' {
+		n++
+	}
+	return n > i && n < len(b) && b[n] == '('
+}
+
+// startsCommand reports whether the first word of a value is a program's name, or the path of one.
+func startsCommand(text []byte) bool {
+	i := 0
+	for i < len(text) && (isBlank(text[i]) || text[i] == '+' || text[i] == '"' || text[i] == '\'' || text[i] == '(' || text[i] == '{') {
+		i++
+	}
+	b := text[i:]
+	b = bytes.TrimPrefix(b, []byte("cmd="))
+	if len(b) == 0 {
+		return false
+	}
+	if b[0] == '/' || bytes.HasPrefix(b, []byte("bin/")) {
+		return true
+	}
+	n := 0
+	for n < len(b) && isAlnum(b[n]) || n > 0 && n < len(b) && b[n] == '-' {
+		n++
+	}
+	return programOf(b[:n]) != noProgram
+}
+
+// grammatical reports whether text has what libinjection's fingerprints need: a comparison, a comment, a condition, a quote
+// that something other than prose follows, or a statement.
+func grammatical(text []byte) bool {
+	for i, c := range text {
+		switch c {
+		case '=', '<', '>', '#', '@', '^', '~', '*', '\\':
+			return true
+		case '-', '/', '|', '&', '+':
+			if i+1 < len(text) && (text[i+1] == c || text[i+1] == '*' || text[i+1] == '(' || text[i+1] == '\'' || text[i+1] == '"') {
+				return true
+			}
+		case '(':
+			if i+1 < len(text) && (text[i+1] == '(' || text[i+1] == '\'' || text[i+1] >= '0' && text[i+1] <= '9') {
+				return true
+			}
+		}
+	}
+	for _, word := range statements {
+		if bytes.Contains(text, word) {
+			return true
+		}
+	}
+	return afterQuote(text) || condition(text)
+}
+
+var statements = [...][]byte{[]byte("select"), []byte("union"), []byte("insert"), []byte("having"), []byte("update"), []byte("delete"), []byte("drop"), []byte("exec"), []byte("like"), []byte("where"), []byte("load")}
+
+// handler reports whether a word that begins with on, and at which something ends, is followed by an equals sign.
+func handler(text []byte) bool {
+	for i := 0; i+3 < len(text); i++ {
+		if text[i] != 'o' || text[i+1] != 'n' || i > 0 && (isAlnum(text[i-1]) || text[i-1] == '_') {
+			continue
+		}
+		n := i + 2
+		for n < len(text) && (isAlnum(text[n]) || text[n] == '_') {
+			n++
+		}
+		for n < len(text) && (text[n] <= ' ' || text[n] == '/') {
+			n++
+		}
+		if n < len(text) && text[n] == '=' {
+			return true
+		}
+	}
+	return false
+}
+
+// batch reports whether one of the words of a Windows batch is in text.
+func batch(text []byte) bool {
+	return bytes.Contains(text, []byte("if")) || bytes.Contains(text, []byte("for "))
+}
