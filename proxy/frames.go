@@ -47,6 +47,9 @@ func (r *relay) readFrames(p []byte) (int, error) {
 		f.out, f.sent = f.out[:0], 0
 		if r.err != nil {
 			switch {
+			case len(f.in) > 0 && r.sse && r.err != io.EOF: // half an event is none (WHATWG), and would swallow the one with the error
+				r.e.BytesOut -= int64(len(f.in))
+				f.in = f.in[:0]
 			case len(f.in) > 0 && !f.capped: // the upstream's last bytes, though no frame, are the upstream's
 				r.pass()
 			case r.filter != nil && !f.flushed:

@@ -25,6 +25,7 @@ type relay struct {
 	sse       bool
 	err       error // what ended the body early; io.EOF after its proper end
 	told      bool  // the error event has been sent
+	inside    bool  // what was sent ends inside an event
 	frames    frames
 }
 
@@ -146,6 +147,7 @@ func (r *relay) Read(p []byte) (n int, err error) {
 			n, err = 0, r.panicked(v)
 		}
 	}()
+	defer func() { r.sent(p[:n]) }()
 	if r.frames.on {
 		return r.readFrames(p)
 	}
@@ -200,8 +202,19 @@ func (r *relay) last(p []byte) (int, error) {
 	case "panic":
 		d = filters.InternalError
 	}
-	event := append(d.AppendJSON([]byte("data: "), ""), "\n\n"...)
+	var event []byte
+	if r.inside {
+		event = append(event, "\n\n"...)
+	}
+	event = append(d.AppendJSON(append(event, "data: "...), ""), "\n\n"...)
 	return copy(p, event), nil
+}
+
+// sent notes whether what the client has got ends inside an event: one about an error must begin on a line of its own.
+func (r *relay) sent(p []byte) {
+	if len(p) > 0 && r.sse {
+		r.inside = !bytes.HasSuffix(p, []byte("\n\n")) && !bytes.HasSuffix(p, []byte("\r\n\r\n"))
+	}
 }
 
 // judge names the reason why the stream broke off, and whose fault it was.

@@ -225,3 +225,42 @@ func TestRequestBodyFails(t *testing.T) {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errors.New("client went away") }
+
+// A target that closes idle connections after 5 s, as uvicorn does, and clients whose pauses are about as long: no POST
+// is lost to a connection that was closed before its answer, and none is sent twice.
+func TestKeepAliveChurn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 6 s")
+	}
+	t.Parallel()
+	const keepAlive = 5 * time.Second
+	b := serve(t, func(b *backend, c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			_ = c.SetReadDeadline(time.Now().Add(keepAlive))
+			if b.request(r) == "" {
+				return
+			}
+			_, _ = io.WriteString(c, okAnswer)
+		}
+	})
+	p := makePool(t, config(b.url()))
+	var clients sync.WaitGroup
+	const many = 40
+	for i := range many {
+		clients.Go(func() {
+			time.Sleep(time.Duration(i) * 7 * time.Millisecond)
+			for turn := range 2 {
+				if turn > 0 {
+					time.Sleep(keepAlive - time.Second + time.Duration(i)*time.Second/(many/2)) // 4 to 6 s
+				}
+				if res := ask(p, post("{}")); res.err != nil || res.status != 200 {
+					t.Errorf("got %+v", res)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if b.seen.Load() != 2*many || p.targets()[0].reused.Load() == 0 {
+		t.Errorf("%d requests, %d over a kept connection", b.seen.Load(), p.targets()[0].reused.Load())
+	}
+}
