@@ -1,0 +1,78 @@
+package secrets
+
+// Stream is a text that arrives in pieces. The spans it finds are those that Find finds in the whole, wherever the pieces
+// begin and end. The zero Stream is ready after Reset.
+type Stream struct {
+	// Spans are what was found so far, in order. The last one may grow while its tail goes on. Its owner may take spans
+	// away from the front.
+	Spans []Span
+	f     *Finder
+	buf   []byte // context, then what is undecided
+	base  int    // where buf begins in the text
+	done  int    // buf[:done] is decided
+	tail  int    // the kind whose tail goes on; -1
+	state uint16
+	text  text
+}
+
+// Reset makes s ready for another text, keeping its memory.
+func (s *Stream) Reset(f *Finder) {
+	*s = Stream{Spans: s.Spans[:0], f: f, buf: s.buf[:0], tail: -1}
+}
+
+// Len is how much of the text has come.
+func (s *Stream) Len() int { return s.base + len(s.buf) }
+
+// Decided is how much of the text is decided: what is before it and in no span is no secret, whatever follows.
+func (s *Stream) Decided() int { return s.base + s.done }
+
+// Feed takes the next piece; last says that nothing follows.
+func (s *Stream) Feed(piece []byte, last bool) {
+	s.buf = append(s.buf, piece...)
+	if s.tail >= 0 {
+		s.follow()
+	}
+	s.text.b, s.text.end = s.buf, last
+	for s.tail < 0 && s.done < len(s.buf) {
+		span, undecided, ok := s.f.next(&s.text, s.done)
+		if !ok {
+			s.done = undecided
+			break
+		}
+		s.done = span.To
+		span.From, span.To = span.From+s.base, span.To+s.base
+		s.Spans = append(s.Spans, span)
+		if s.f.kinds[span.Kind].tail != nil {
+			s.tail, s.state = span.Kind, 0
+			s.follow()
+		}
+	}
+	if last {
+		s.tail = -1
+	}
+	s.trim()
+}
+
+// Open reports whether the last span may still grow.
+func (s *Stream) Open() bool { return s.tail >= 0 }
+
+// follow takes the bytes that belong to the last span's tail.
+func (s *Stream) follow() {
+	end, state, open := goOn(s.f.kinds[s.tail].tail, s.state, s.buf, s.done)
+	s.done, s.state = end, state
+	if n := len(s.Spans); n > 0 {
+		s.Spans[n-1].To = s.base + end
+	}
+	if !open {
+		s.tail = -1
+	}
+}
+
+// trim lets go of what can no longer matter.
+func (s *Stream) trim() {
+	if over := s.done - contextMax; over > 0 {
+		n := copy(s.buf, s.buf[over:])
+		s.buf = s.buf[:n]
+		s.base, s.done = s.base+over, contextMax
+	}
+}
