@@ -193,7 +193,8 @@ func (f *Finder) Kinds() []Kind { return f.kinds }
 // Label is what stands in place of the kind.
 func (f *Finder) Label(kind int) string { return f.labels[kind] }
 
-// Span is a part of a text that is to be hidden, From and To in bytes from the text's begin.
+// Span is a part of a text that is to be hidden, From and To in bytes from the text's begin. Kind is an index into the
+// finder's Kinds, or -1 for what could not be decided (Hide).
 type Span struct {
 	Kind     int
 	From, To int

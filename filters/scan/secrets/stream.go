@@ -53,6 +53,24 @@ func (s *Stream) Feed(piece []byte, last bool) {
 	s.trim()
 }
 
+// Hide makes a span, of no kind (-1), of whatever is not decided.
+func (s *Stream) Hide() {
+	if s.done < len(s.buf) {
+		s.Spans = append(s.Spans, Span{Kind: -1, From: s.base + s.done, To: s.base + len(s.buf)})
+		s.done = len(s.buf)
+	}
+}
+
+// Break begins another text behind this one, which must be decided: what follows has nothing to do with what was before.
+// Lengths and spans go on counting from the first text's begin.
+func (s *Stream) Break() {
+	s.base, s.done, s.tail = s.base+len(s.buf), 0, -1
+	s.buf = s.buf[:0]
+}
+
+// Finder is what s finds with.
+func (s *Stream) Finder() *Finder { return s.f }
+
 // Open reports whether the last span may still grow.
 func (s *Stream) Open() bool { return s.tail >= 0 }
 

@@ -1,0 +1,503 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"blaze/filters/scan/secrets"
+	"blaze/upstream/engine"
+)
+
+const (
+	githubToken = "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"
+	cardNumber  = "4111 1111 1111 1111"
+	privateKey  = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq98Vj1\nq0m8Zg==\n-----END RSA PRIVATE KEY-----"
+	webToken    = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+	mail        = "ada.lovelace@example.com"
+)
+
+func finder(t testing.TB, names ...string) *secrets.Finder {
+	t.Helper()
+	if len(names) == 0 {
+		names = []string{"secret", "personal"}
+	}
+	f, err := secrets.New(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func nothing(int) {}
+
+// masked is text as it must come out.
+func masked(f *secrets.Finder, text string) string {
+	var out strings.Builder
+	at := 0
+	for _, s := range f.Find(nil, []byte(text)) {
+		out.WriteString(text[at:s.From] + f.Label(s.Kind))
+		at = s.To
+	}
+	return out.String() + text[at:]
+}
+
+// run gives the pieces to an answer and returns all that left.
+func run(a *Answer, pieces ...string) string {
+	var out []byte
+	for i, p := range pieces {
+		out, _ = a.Read(out, []byte(p), false)
+		_ = i
+	}
+	out, _ = a.Read(out, nil, true)
+	return string(out)
+}
+
+// quote writes a JSON string; ascii escapes more than has to be.
+func quote(s string, ascii bool) string {
+	if !ascii {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(s)
+		return strings.TrimSuffix(b.String(), "\n")
+	}
+	out := []byte{'"'}
+	for i, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			out = append(out, '\\', byte(r))
+		case r > 0xffff:
+			r -= 0x10000
+			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		case r < ' ' || r > '~' || i%3 == 0:
+			out = fmt.Appendf(out, `\u%04X`, r)
+		default:
+			out = append(out, byte(r))
+		}
+	}
+	return string(append(out, '"'))
+}
+
+func chat(index int, delta string) string {
+	return fmt.Sprintf("data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":%d,\"delta\":{%s},\"finish_reason\":null}]}\n\n", index, delta)
+}
+
+func said1(t *testing.T, out string) (text string) {
+	t.Helper()
+	for _, event := range strings.SplitAfter(out, "\n\n") {
+		data, ok := strings.CutPrefix(strings.TrimSpace(event), "data: ")
+		if !ok || data == "[DONE]" {
+			continue
+		}
+		var c struct {
+			Choices []struct{ Delta struct{ Content string } }
+		}
+		if err := json.Unmarshal([]byte(data), &c); err != nil {
+			t.Fatalf("not JSON: %v in %q", err, event)
+		}
+		for _, choice := range c.Choices {
+			text += choice.Delta.Content
+		}
+	}
+	return text
+}
+
+// TestSplitAtEveryByte: two frames, cut at each place of the text, say what the whole says without its secrets.
+func TestSplitAtEveryByte(t *testing.T) {
+	f, ran := finder(t), 0
+	var a Answer
+	for _, secret := range []string{githubToken, cardNumber, privateKey, webToken, mail} {
+		text := "Here it is: " + secret + ", take care é"
+		want := masked(f, text)
+		if strings.Contains(want, secret) {
+			t.Fatalf("%q is no secret", secret)
+		}
+		for _, ascii := range []bool{false, true} {
+			for cut := range text {
+				ran++
+				a.Reset(f, Hide, engine.Chat, engine.Events, false, nothing)
+				out := run(&a, chat(0, `"role":"assistant","content":""`), chat(0, `"content":`+quote(text[:cut], ascii)), chat(0, `"content":`+quote(text[cut:], ascii)), "data: [DONE]\n\n")
+				if got := said1(t, out); got != want {
+					t.Fatalf("cut at %d: %q, want %q", cut, got, want)
+				}
+				if strings.Count(out, "data: ") != 4 {
+					t.Fatalf("%d frames left", strings.Count(out, "data: "))
+				}
+			}
+		}
+	}
+	if ran < 800 {
+		t.Errorf("only %d cuts", ran)
+	}
+}
+
+// pieces are what the texts of the property tests are made of.
+func pieces() []string {
+	return []string{githubToken, cardNumber, privateKey, webToken, mail, "word", " ", "\n", "é", "😀", "1", "@", "-----", "sk-", "+49 30 901820", "ghp_", `"`, `\`, "eyJhbGciOi", "a.b", "AKIAIOSFODNN7EXAMPLE", ", ", "</x>"}
+}
+
+// place is a text among others in a stream of chat chunks.
+type place struct {
+	format string
+	path   func(choice map[string]any) string
+}
+
+func places() (out []place) {
+	for i := range 2 {
+		at := func(format string, keys ...string) {
+			out = append(out, place{fmt.Sprintf(`{"index":%d,"delta":{%s}}`, i, format), func(c map[string]any) string {
+				if c["index"] != float64(i) {
+					return ""
+				}
+				var v any = c["delta"]
+				for _, k := range keys {
+					if n, err := strconv.Atoi(k); err == nil {
+						found := any(nil)
+						list, _ := v.([]any)
+						for _, e := range list {
+							if e.(map[string]any)["index"] == float64(n) {
+								found = e
+							}
+						}
+						v = found
+						continue
+					}
+					m, _ := v.(map[string]any)
+					v = m[k]
+				}
+				s, _ := v.(string)
+				return s
+			}})
+		}
+		at(`"content":%s`, "content")
+		at(`"tool_calls":[{"index":0,"function":{"arguments":%s}}]`, "tool_calls", "0", "function", "arguments")
+		at(`"tool_calls":[{"index":1,"function":{"arguments":%s}}]`, "tool_calls", "1", "function", "arguments")
+	}
+	return out
+}
+
+// TestInterleaved: texts of several choices and tool calls, cut anywhere, whose frames are mixed in any order, each come out
+// as the whole of each does.
+func TestInterleaved(t *testing.T) {
+	f, parts, all := finder(t), pieces(), places()
+	var a Answer
+	rapid.Check(t, func(t *rapid.T) {
+		// Places of one kind at a time: a choice goes over from one to another only when it is done with it.
+		kind := rapid.IntRange(0, 1).Draw(t, "kind")
+		chosen := [][]int{{0, 3}, {1, 2, 4, 5}}[kind]
+		texts, rest, frames := make([]string, len(all)), make([]string, len(all)), []string{}
+		for _, p := range chosen {
+			texts[p] = strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 6).Draw(t, "text"), "")
+			rest[p] = texts[p]
+		}
+		ascii := rapid.Bool().Draw(t, "ascii")
+		for open := true; open; {
+			open = false
+			for _, p := range chosen {
+				r := []rune(rest[p])
+				n := rapid.IntRange(0, min(len(r), 9)).Draw(t, "n")
+				frames = append(frames, "data: {\"choices\":["+fmt.Sprintf(all[p].format, quote(string(r[:n]), ascii))+"]}\n\n")
+				rest[p] = string(r[n:])
+				open = open || rest[p] != ""
+			}
+		}
+		a.Reset(f, Hide, engine.Chat, engine.Events, false, nothing)
+		out := run(&a, frames...)
+		got := make([]string, len(all))
+		for _, event := range strings.Split(strings.TrimSuffix(out, "\n\n"), "\n\n") {
+			var c struct{ Choices []map[string]any }
+			if err := json.Unmarshal([]byte(strings.TrimPrefix(event, "data: ")), &c); err != nil {
+				t.Fatalf("not JSON: %v in %q", err, event)
+			}
+			for _, p := range chosen {
+				got[p] += all[p].path(c.Choices[0])
+			}
+		}
+		for _, p := range chosen {
+			if want := masked(f, texts[p]); got[p] != want {
+				t.Fatalf("place %d said %q, want %q", p, got[p], want)
+			}
+		}
+		if n := strings.Count(out, "data: "); n != len(frames) {
+			t.Fatalf("%d of %d frames left", n, len(frames))
+		}
+	})
+}
+
+// TestCleanIsExact: an answer without a secret leaves byte for byte, whatever it is and however it comes.
+func TestCleanIsExact(t *testing.T) {
+	f := finder(t)
+	var a Answer
+	rapid.Check(t, func(t *rapid.T) {
+		framing := rapid.SampledFrom([]engine.Framing{engine.Events, engine.Lines, engine.Whole}).Draw(t, "framing")
+		frames := rapid.SliceOf(rapid.SampledFrom([]string{
+			chat(0, `"content":"hello"`), chat(1, `"content":" w\u00f6rld 4"`), chat(0, `"content":"call sk"`), chat(0, `"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":1"}}]`),
+			": ping\n\n", "data: [DONE]\n\n", "event: x\r\ndata: {\"type\":\"text_delta\",\r\ndata: \"text\":\"ey\"}\r\n\r\n", "data: plain words\n\n", "data:\n\n", "id: 4\n\n", "\n",
+			`{"message":{"content":"So"},"done":false}` + "\n", `{"done":true}` + "\n", `{"a":`, "data: {\"a\":\"b", "[1,2", "\xff\xfe", `"\ud83d`, "data: {\"x\":1e999}\n\n",
+		})).Draw(t, "frames")
+		a.Reset(f, rapid.SampledFrom([]Effect{Watch, Hide, Cut}).Draw(t, "effect"), engine.Chat, framing, rapid.Bool().Draw(t, "json"), nothing)
+		if got := run(&a, frames...); got != strings.Join(frames, "") {
+			t.Fatalf("%q became %q", frames, got)
+		}
+	})
+}
+
+// TestShapes: the same secret, cut into two frames, in the words of each API; and whole, in the event that repeats it.
+func TestShapes(t *testing.T) {
+	fd := finder(t)
+	one, two := githubToken[:17], githubToken[17:]
+	f := func(shape engine.Shape, framing engine.Framing, format string) {
+		t.Helper()
+		var a Answer
+		a.Reset(fd, Hide, shape, framing, false, nothing)
+		frame := func(text string) string {
+			s := strings.ReplaceAll(format, "%", text)
+			if framing == engine.Events {
+				return "data: " + s + "\n\n"
+			}
+			return s + "\n"
+		}
+		out := run(&a, frame("my key is "+one), frame(two+" ok"))
+		want := frame("my key is [redacted:github_token]") + frame(" ok")
+		if out != want {
+			t.Errorf("%s\ngot  %s\nwant %s", format, out, want)
+		}
+	}
+	f(engine.Chat, engine.Events, `{"choices":[{"delta":{"content":"%"},"index":0}]}`)
+	f(engine.Chat, engine.Events, `{"choices":[{"delta":{"reasoning_content":"%"},"index":0}]}`)
+	f(engine.Chat, engine.Events, `{"choices":[{"delta":{"content":[{"type":"text","text":"%"}]},"index":0}]}`)
+	f(engine.Chat, engine.Events, `{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"%"},"index":0}]},"index":0}]}`)
+	f(engine.Chat, engine.Events, `{"choices":[{"delta":{"function_call":{"arguments":"%"}},"index":0}]}`)
+	f(engine.Completions, engine.Events, `{"choices":[{"text":"%","index":1}]}`)
+	f(engine.Responses, engine.Events, `{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"%"}`)
+	f(engine.Responses, engine.Events, `{"type":"response.function_call_arguments.delta","output_index":1,"delta":"%"}`)
+	f(engine.Messages, engine.Events, `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%"}}`)
+	f(engine.Messages, engine.Events, `{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"%"}}`)
+	f(engine.Messages, engine.Events, `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"%"}}`)
+	f(engine.OllamaChat, engine.Lines, `{"model":"m","message":{"role":"assistant","content":"%"},"done":false}`)
+	f(engine.OllamaGenerate, engine.Lines, `{"model":"m","response":"%","done":false}`)
+	f(engine.TGIGenerate, engine.Events, `{"index":7,"token":{"id":1,"text":"%","special":false},"generated_text":null}`)
+	f(engine.TritonGenerate, engine.Events, `{"model_name":"m","text_output":"%"}`)
+	f(engine.SGLangGenerate, engine.Events, `{"text":"%","meta_info":{"id":"x"}}`)
+	f(engine.Opaque, engine.Events, `%`)
+}
+
+// TestCounted: TGI numbers its frames, and that number tells no texts apart.
+func TestCounted(t *testing.T) {
+	var a Answer
+	a.Reset(finder(t), Hide, engine.TGIGenerate, engine.Events, false, nothing)
+	frame := func(n int, text, whole string) string {
+		return fmt.Sprintf("data:{\"index\":%d,\"token\":{\"text\":%q},\"generated_text\":%s}\n\n", n, text, whole)
+	}
+	out := run(&a, frame(1, githubToken[:9], "null"), frame(2, githubToken[9:]+" x", "null"), frame(3, ".", `"`+githubToken+` x."`))
+	want := frame(1, "[redacted:github_token]", "null") + frame(2, " x", "null") + frame(3, ".", `"[redacted:github_token] x."`)
+	if out != want {
+		t.Errorf("got %s", out)
+	}
+}
+
+// TestCumulative: SGLang's own route repeats the text so far in each frame.
+func TestCumulative(t *testing.T) {
+	f, text := finder(t), "the key: "+githubToken+" and "+mail+" too."
+	var a Answer
+	a.Reset(f, Hide, engine.SGLangGenerate, engine.Events, false, nothing)
+	var frames []string
+	for i := 3; i < len(text); i += 5 {
+		frames = append(frames, "data: {\"text\":"+quote(text[:i], false)+"}\n\n")
+	}
+	frames = append(frames, "data: {\"text\":"+quote(text, false)+"}\n\n", "data: [DONE]\n\n")
+	out := run(&a, frames...)
+	if strings.Contains(out, "ghp_") || strings.Contains(out, "ada") || !strings.HasSuffix(out, "{\"text\":"+quote(masked(f, text), false)+"}\n\ndata: [DONE]\n\n") {
+		t.Errorf("got %s", out)
+	}
+}
+
+// TestTokensSaidTwice: where a frame repeats the text token by token, and something in it is hidden, it says null instead.
+func TestTokensSaidTwice(t *testing.T) {
+	f := func(framing engine.Framing, jsonBody bool, want string, pieces ...string) {
+		t.Helper()
+		var a Answer
+		a.Reset(finder(t), Hide, engine.Chat, framing, jsonBody, nothing)
+		if got := run(&a, pieces...); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	frame := func(text, probs string) string {
+		return `data: {"choices":[{"index":0,"logprobs":` + probs + `,"delta":{"content":"` + text + `"}}]}` + "\n\n"
+	}
+	probs := `{"content":[{"token":"ghp_","bytes":[103],"top_logprobs":[]}]}`
+	f(engine.Events, false, frame("[redacted:github_token]", "null")+frame(" ", "null")+frame("ok", probs), frame(githubToken, probs), frame(" ", "null"), frame("ok", probs))
+	f(engine.Whole, true, `{"choices":[{"message":{"content":"[redacted:email]"},"logprobs":null}]}`, `{"choices":[{"message":{"content":"`+mail+`"},"logprobs":`+probs+`}]}`)
+	f(engine.Lines, false, `{"response":"[redacted:email]"}`+"\n"+`{"response":"","done":true,"context":null}`+"\n", `{"response":"`+mail+`"}`+"\n", `{"response":"","done":true,"context":[1,2,3]}`+"\n")
+}
+
+// TestLeavesAtOnce: a frame in which nothing begins leaves in the same call; one in which something may begin leaves as
+// soon as what follows says that it does not.
+func TestLeavesAtOnce(t *testing.T) {
+	var a Answer
+	f := func(want int, piece string) {
+		t.Helper()
+		out, ok := a.Read(nil, []byte(piece), false)
+		if got := strings.Count(string(out), "\n\n"); got != want || !ok {
+			t.Errorf("%q: %d frames left, want %d", piece, got, want)
+		}
+	}
+	a.Reset(finder(t), Hide, engine.Chat, engine.Events, false, nothing)
+	f(1, chat(0, `"role":"assistant","content":""`))
+	f(1, chat(0, `"content":"Well, "`))
+	f(0, chat(0, `"content":"write"`))
+	f(0, ": ping\n\n")
+	f(3, chat(0, `"content":" to: "`))
+	f(0, chat(0, `"content":"the"`))
+	f(2, `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`+"\n\n")
+	f(0, chat(1, `"reasoning_content":"so"`))
+	f(2, chat(1, `"content":"Yes! "`))
+	f(0, chat(0, `"content":"a"`))
+	f(0, chat(1, `"content":"Well. "`))
+	f(3, "data: [DONE]\n\n")
+
+	a.Reset(finder(t, "secret"), Hide, engine.Chat, engine.Events, false, nothing) // words hold nothing back without e-mail
+	f(1, chat(0, `"content":"Hello"`))
+	f(1, chat(0, `"content":" there"`))
+	f(0, chat(0, `"content":" sk"`))
+	f(2, chat(0, `"content":"ill"`))
+}
+
+// TestNeverDecided: what waits is bounded; beyond the bound it is hidden, not let through.
+func TestNeverDecided(t *testing.T) {
+	var a Answer
+	told := 0
+	a.Reset(finder(t), Hide, engine.Chat, engine.Events, false, func(int) { told++ })
+	out, _ := a.Read(nil, []byte(chat(0, `"content":"`+githubToken[:30]+`"`)), false)
+	for range maxFrames + 1 {
+		out, _ = a.Read(out, []byte(chat(1, `"content":"x. "`)), false)
+		if len(a.buf) > maxHeld+1000 {
+			t.Fatalf("%d bytes wait", len(a.buf))
+		}
+	}
+	if strings.Contains(string(out), "ghp_") || !strings.Contains(string(out), "[redacted]") || told != 1 {
+		t.Errorf("got %.200s, told %d", out, told)
+	}
+}
+
+// TestCut: the answer ends before the frame in which the first thing begins.
+func TestCut(t *testing.T) {
+	var a Answer
+	a.Reset(finder(t), Cut, engine.Chat, engine.Events, false, nothing)
+	frames := []string{chat(0, `"content":"Well, "`), chat(0, `"content":"it is `+githubToken[:8]+`"`), chat(0, `"content":"`+githubToken[8:]+`."`)}
+	out, ok := a.Read(nil, []byte(frames[0]), false)
+	if string(out) != frames[0] || !ok {
+		t.Fatalf("the first frame: %s", out)
+	}
+	if out, ok = a.Read(nil, []byte(frames[1]), false); len(out) > 0 || !ok {
+		t.Fatalf("the second frame: %s", out)
+	}
+	if out, ok = a.Read(nil, []byte(frames[2]), false); len(out) > 0 || ok {
+		t.Fatalf("the third frame: %s, %v", out, ok)
+	}
+	if out, ok = a.Read(nil, []byte(frames[0]), true); len(out) > 0 || ok {
+		t.Errorf("after the end: %s, %v", out, ok)
+	}
+}
+
+// TestWatch: nothing is changed, nothing waits, and everything is told.
+func TestWatch(t *testing.T) {
+	var a Answer
+	f := finder(t)
+	var told []string
+	a.Reset(f, Watch, engine.Chat, engine.Events, false, func(k int) { told = append(told, f.Kinds()[k].ID) })
+	for _, frame := range []string{chat(0, `"content":"`+githubToken[:8]+`"`), chat(0, `"content":"`+githubToken[8:]+` `+mail+`"`), "data: [DONE]\n\n"} {
+		if out, ok := a.Read(nil, []byte(frame), false); string(out) != frame || !ok {
+			t.Errorf("%s became %s", frame, out)
+		}
+	}
+	if !slices.Equal(told, []string{"github_token", "email"}) {
+		t.Errorf("told %v", told)
+	}
+}
+
+// TestLongJSON: a JSON answer that is too long to be held comes out as it would whole, cut anywhere.
+func TestLongJSON(t *testing.T) {
+	f := finder(t)
+	filler := strings.Repeat("lorem ipsum dolor, ", 60000)
+	text := "key " + githubToken + " é\U0001F600\n\"" + mail + `" \ ` + privateKey
+	body := `{"n":[4111111111111111],"a":` + quote(filler, false) + `,"b":` + quote(text, true) + `,"` + mail + `":"x","c":` + quote(text, false) + `}`
+	want := `{"n":[4111111111111111],"a":` + quote(filler, false) + `,"b":` + quote(masked(f, text), false) + `,"[redacted:email]":"x","c":` + quote(masked(f, text), false) + `}`
+	var a Answer
+	for cut := len(body) - 1200; cut < len(body); cut += 17 {
+		a.Reset(f, Hide, engine.Chat, engine.Whole, true, nothing)
+		got := run(&a, body[:len(body)-1300], body[len(body)-1300:cut], body[cut:])
+		var g, w map[string]any
+		if err := json.Unmarshal([]byte(got), &g); err != nil {
+			t.Fatalf("cut at %d: %v: %s", cut, err, got[len(got)-900:])
+		}
+		_ = json.Unmarshal([]byte(want), &w)
+		if fmt.Sprint(g) != fmt.Sprint(w) {
+			t.Fatalf("cut at %d: got %s", cut, got[len(got)-900:])
+		}
+	}
+}
+
+// TestText: an answer that is neither, cut anywhere.
+func TestText(t *testing.T) {
+	f, text := finder(t), "Dear "+mail+",\nthe card "+cardNumber+"; {\"k\":\""+webToken+"\"}"
+	var a Answer
+	for cut := range text {
+		a.Reset(f, Hide, engine.Opaque, engine.Whole, false, nothing)
+		if got := run(&a, text[:cut], text[cut:]); got != masked(f, text) {
+			t.Errorf("cut at %d: %q", cut, got)
+		}
+	}
+}
+
+// FuzzFrames: no stream makes it panic, lose or reorder frames, or let a secret through that a frame holds whole.
+func FuzzFrames(f *testing.F) {
+	fd := finder(f, "github_token", "email", "private_key")
+	f.Add([]byte(chat(0, `"content":"a@b.org"`)+chat(0, `"content":"`+githubToken+`"`)), uint8(0), uint16(40))
+	f.Add([]byte(`{"response":"ghp_","done":true,"context":[1]}`+"\n"), uint8(1), uint16(9))
+	f.Add([]byte(`{"a":"\ud83d\ude00`+mail+`"}`), uint8(2), uint16(6))
+	f.Fuzz(func(t *testing.T, body []byte, how uint8, cut uint16) {
+		at := int(cut) % (len(body) + 1)
+		framing := engine.Framing(how % 3)
+		var watched, hidden Answer
+		found := 0
+		watched.Reset(fd, Watch, engine.Shape(how%20), framing, how&64 > 0, func(int) { found++ })
+		if got := run(&watched, string(body[:at]), string(body[at:])); got != string(body) {
+			t.Fatalf("watching changed %q to %q", body, got)
+		}
+		hidden.Reset(fd, Hide, engine.Shape(how%20), framing, how&64 > 0, nothing)
+		got := run(&hidden, string(body[:at]), string(body[at:]))
+		if found == 0 && got != string(body) {
+			t.Fatalf("nothing was found, and %q became %q", body, got)
+		}
+	})
+}
+
+// TestCleanFramesAreFree: looking at a clean frame allocates nothing.
+func TestCleanFramesAreFree(t *testing.T) {
+	var a Answer
+	a.Reset(finder(t), Hide, engine.Chat, engine.Events, false, nothing)
+	frame, out := []byte(chat(0, `"content":" the lazy dog"`)), make([]byte, 0, 4096)
+	out, _ = a.Read(out, frame, false)
+	out, _ = a.Read(out, frame, false)
+	if n := testing.AllocsPerRun(100, func() { out, _ = a.Read(out[:0], frame, false) }); n > 0 {
+		t.Errorf("%v allocations a frame", n)
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	var a Answer
+	a.Reset(finder(b), Hide, engine.Chat, engine.Events, false, nothing)
+	frame, out := []byte(chat(0, `"content":" the lazy dog"`)), make([]byte, 0, 4096)
+	b.SetBytes(int64(len(frame)))
+	for b.Loop() {
+		out, _ = a.Read(out[:0], frame, false)
+	}
+}
