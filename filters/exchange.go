@@ -76,8 +76,10 @@ type Exchange struct {
 	OutputCap int64
 	Budget    interface{ Extend(x *Exchange) bool }
 
-	// scan: what looks at the answer on its way back; nil when nobody does.
-	Answers AnswerFilter
+	// scan: what looks at the answer on its way back, nil when nobody does; and whether it may change it, so that it must
+	// come in a form that can be read.
+	Answers       AnswerFilter
+	AnswerChanges bool
 
 	// ratelimit: what the answer's limit headers say.
 	Limits LimitHeaders

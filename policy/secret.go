@@ -17,6 +17,9 @@ var secretKeys = []string{"secret", "password", "hash", "totp", "salt", "authori
 // where the policy names a file or an id by it.
 func secretName(path, key string) bool {
 	key = strings.ToLower(key)
+	if path == "filters.scan.secrets" {
+		return false // what is looked for, not what is kept
+	}
 	for _, w := range secretKeys {
 		if strings.Contains(key, w) {
 			return true

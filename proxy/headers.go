@@ -41,7 +41,7 @@ func (e *exchange) outgoing() {
 		h.SetBytesV("Traceparent", e.scratch)
 	}
 	e.dropCredentials(h)
-	if e.Answers != nil {
+	if e.AnswerChanges {
 		askPlain(h)
 	}
 }

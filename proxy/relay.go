@@ -64,13 +64,13 @@ func (e *exchange) answer() {
 		r.stop()
 	case e.Answers != nil && !r.watched(framing):
 		r.failed(errEncoded)
-	case size >= 0 && size <= smallBody && !r.events, !e.Request.IsHTTP11() && (size < 0 || r.filter != nil):
+	case size >= 0 && size <= r.small() && !r.events, !e.Request.IsHTTP11() && (size < 0 || r.filter != nil):
 		r.whole(size)
 	default:
 		r.streaming = true
 		r.frames.on = r.filter != nil || r.events && (r.frames.hideUsage || e.OutputCap > 0)
 		e.ctx.Response.ImmediateHeaderFlush = true
-		if r.events || r.filter != nil {
+		if r.events || r.filter != nil && e.AnswerChanges {
 			// Chunks are flushed per read on every kind of connection; fixed lengths are not, and a filter may change them.
 			size = -1
 		}

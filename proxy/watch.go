@@ -23,19 +23,37 @@ func askPlain(h *fasthttp.RequestHeader) {
 	h.Del("If-Range")
 }
 
-// watched opens what looks at the answer, where somebody does. It reports false for an answer that cannot be read.
+// watched opens what looks at the answer, where somebody does. It reports false for an answer that cannot be read and must
+// be; where nothing would be changed, such a one is not looked at.
 func (r *relay) watched(framing engine.Framing) bool {
 	e, h := r.e, &r.e.ctx.Response.Header
-	r.filter = e.Answers.Answer(&e.Exchange, framing, h.ContentType())
-	if r.filter == nil {
+	enc := bytes.TrimSpace(h.ContentEncoding())
+	plain := len(enc) == 0 || bytes.EqualFold(enc, []byte("identity"))
+	if !plain && !e.AnswerChanges {
 		return true
 	}
-	// What vouches for the bytes as the upstream sent them does not for those that leave.
-	for _, name := range [...]string{"Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "Accept-Ranges"} {
-		h.Del(name)
+	if r.filter = e.Answers.Answer(&e.Exchange, framing, h.ContentType()); r.filter == nil {
+		return true
 	}
-	enc := bytes.TrimSpace(h.ContentEncoding())
-	return len(enc) == 0 || bytes.EqualFold(enc, []byte("identity"))
+	if e.AnswerChanges {
+		// What vouches for the bytes as the upstream sent them does not for those that leave.
+		for _, name := range [...]string{"Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "Accept-Ranges"} {
+			h.Del(name)
+		}
+	}
+	return plain
+}
+
+// smallWatched is the largest answer of known length that is read whole where a filter may change it: it can then be
+// refused with a status of its own, and say what was changed in its head.
+const smallWatched = 1 << 20
+
+// small is the largest answer of known length that is read whole.
+func (r *relay) small() int64 {
+	if r.filter != nil && r.e.AnswerChanges {
+		return smallWatched
+	}
+	return smallBody
 }
 
 func (r *relay) unwatch() {

@@ -62,6 +62,7 @@ func Catalogue() []Metric {
 		// Verdicts.
 		counter("blaze_filter_verdicts_total", "verdicts", "Verdicts other than a pass, by filter.", "filter", "verdict"),
 		counter("blaze_scan_hits_total", "values", "Values in which the scan found something, enforced or in shadow, by class.", "class"),
+		counter("blaze_scan_secrets_total", "values", "Secrets and personal data found in prompts and answers, enforced or in shadow, by kind.", "kind", "in"),
 		counter("blaze_scan_excepted_total", "values", "Values in which the scan found something that an exception of the policy lets pass."),
 		histogram("blaze_filter_seconds", "seconds", "Time of one filter in one phase, of the exchanges that are timed.", perFilter, "filter", "phase"),
 		counter("blaze_denials_total", "exchanges", "Refused exchanges, by who refused and what the client was told.", "filter", "rule", "code"),

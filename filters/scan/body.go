@@ -28,7 +28,7 @@ func (p *pass) document(d *engine.Document) filters.Verdict {
 			return v
 		}
 	}
-	return filters.Pass()
+	return p.said(d)
 }
 
 func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Verdict, bool) {

@@ -21,6 +21,7 @@ type Config struct {
 	Names     Rule        `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
 	SSRF      SSRF        `yaml:"ssrf" doc:"URLs in the body that the model server would fetch: pictures, audio, files, tool servers"`
 	Upload    Upload      `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
+	Secrets   Secrets     `yaml:"secrets" doc:"keys, tokens and personal data, in prompts and in answers, streams too"`
 	JSON      JSON        `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
 	Except    []Exception `yaml:"except" doc:"exceptions: a rule that is not asked on one route or in one field"`
 
@@ -97,7 +98,7 @@ func (c *Config) structural() [detect.Classes]Rule {
 
 // check lists everything wrong with c, beyond what the decoder saw.
 func (c *Config) check() error {
-	var problems []error
+	problems := c.Secrets.check()
 	for class, r := range c.structural() {
 		if r.Action == Sanitize {
 			problems = append(problems, setting.Wrong(detect.Class(class).String()+".action", "block: there is no safe way to take this out", r.Action.String()))

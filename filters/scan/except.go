@@ -9,6 +9,7 @@ import (
 
 	"blaze/filters"
 	"blaze/filters/scan/detect"
+	"blaze/filters/scan/secrets"
 	"blaze/filters/scan/ssrf"
 	"blaze/telemetry/setting"
 	"blaze/upstream/engine"
@@ -127,6 +128,10 @@ func ruleNames() (names []string) {
 		names = append(names, c.String())
 	}
 	names = append(names, ssrf.Rules()...)
+	for _, k := range secrets.Kinds() {
+		names = append(names, "secrets-"+k.ID)
+	}
+	names = append(names, hitSecrets.String())
 	return append(names, hitNames.String(), hitSSRF.String(), ruleModelName, ruleToolName)
 }
 

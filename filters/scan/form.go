@@ -17,13 +17,19 @@ func (p *pass) form() (filters.Verdict, bool) {
 	kind = bytes.TrimSpace(kind)
 	switch {
 	case bytes.EqualFold(kind, []byte("application/x-www-form-urlencoded")):
-		return p.pairs(p.x.Body, "form")
+		if v, bad := p.pairs(p.x.Body, "form"); bad {
+			return v, true
+		}
+		return p.saidPairs(p.x.Body)
 	case bytes.EqualFold(kind, []byte("multipart/form-data")):
 		return p.multipart()
 	case p.x.Large != nil: // the proxy keeps nothing else in a file
 		return filters.Deny(filters.UnsupportedMediaType, "upload-form").At("content-type", ""), true
 	}
-	return p.judge(p.x.Body, detect.Field, spot{kind: "body"})
+	if v, bad := p.judge(p.x.Body, detect.Field, spot{kind: "body"}); bad {
+		return v, true
+	}
+	return p.saidRaw(p.x.Body, true, spot{kind: "body"})
 }
 
 // tooBig and manyFiles are what a client is told about a bound on uploads.
@@ -82,10 +88,13 @@ func (p *pass) formField(key string, value []byte) (filters.Verdict, bool) {
 		return v, true
 	}
 	if r := p.x.Endpoint; r != nil && key == "prompt" && (r.Shape == engine.Transcription || r.Shape == engine.Images) {
-		return filters.Verdict{}, false
+		return p.saidRaw(value, false, at)
 	}
-	if v, bad := p.judge(value, detect.Field, at); bad || key != "model" {
-		return v, bad
+	if v, bad := p.judge(value, detect.Field, at); bad {
+		return v, true
+	}
+	if key != "model" {
+		return p.saidRaw(value, false, at)
 	}
 	return p.name(value, engine.Model, at)
 }

@@ -9,10 +9,11 @@ const (
 	hitNames other = iota
 	hitSSRF
 	hitUpload
+	hitSecrets
 	others
 )
 
-var otherNames = [others]string{"names", "ssrf", "upload"}
+var otherNames = [others]string{"names", "ssrf", "upload", "secrets"}
 
 func (o other) String() string { return otherNames[o] }
 

@@ -11,6 +11,7 @@ import (
 	"blaze/filters"
 	"blaze/filters/scan/behavior"
 	"blaze/filters/scan/detect"
+	"blaze/filters/scan/secrets"
 	"blaze/telemetry"
 	"blaze/telemetry/setting"
 	"blaze/upstream/engine"
@@ -31,6 +32,7 @@ type Filter struct {
 	excepted *telemetry.Counter
 	others   [others]*telemetry.Counter
 	clean    *clean
+	secrets  *secretsRule // nil when it is off
 
 	behavior *behavior.Tracker
 }
@@ -62,7 +64,7 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	}
 	f.excepted = env.Metrics.Counter("blaze_scan_excepted_total")
 	f.limits = env.Metrics.Counter("blaze_scan_hits_total", "limit")
-	return f, nil
+	return f, f.newSecrets(cfg.Secrets, prev, env)
 }
 
 // JSONLimits are the bounds for the body's parser.
@@ -84,11 +86,13 @@ type pass struct {
 	names bool        // the rule for names still counts
 	urls  bool        // and that for URLs
 	files bool        // and that for uploads
+	spans []secrets.Span
+	noted [2]uint64 // kinds of secrets that were noted in shadow
 }
 
 func (f *Filter) begin(x *filters.Exchange) *pass {
 	p := f.scratch.Get().(*pass)
-	p.f, p.x, p.want, p.paths = f, x, f.want, 0
+	p.f, p.x, p.want, p.paths, p.noted = f, x, f.want, 0, [2]uint64{}
 	p.names, p.urls, p.files = f.cfg.Names.Mode != filters.Off, f.cfg.SSRF.Mode != filters.Off, f.cfg.Upload.Mode != filters.Off
 	return p
 }
@@ -107,6 +111,7 @@ func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
 
 // Body judges the body.
 func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
+	f.watchAnswer(x)
 	if len(x.Body) == 0 && x.Large == nil {
 		return filters.Pass()
 	}
@@ -124,6 +129,9 @@ func (f *Filter) release(p *pass) {
 	p.x, p.f = nil, nil
 	if cap(p.value) > keepScratch {
 		p.value = nil
+	}
+	if cap(p.spans) > maxEdits {
+		p.spans = nil
 	}
 	p.Trim(keepScratch)
 	f.scratch.Put(p)
