@@ -94,25 +94,43 @@ func dropForeign(h *fasthttp.RequestHeader) {
 
 // foreign reports whether name claims what only a proxy may say, or speaks to one. Case and _ for - make no difference.
 func foreign(name []byte) bool {
-	if len(name) < 7 {
+	if len(name) < 5 {
 		return false
 	}
 	switch name[0] | 0x20 {
+	case 'c':
+		return foldEqual(name, "cf-connecting-ip") || foldEqual(name, "client-ip")
 	case 'f':
-		return foldEqual(name, "forwarded")
+		return foldEqual(name, "forwarded") || foldEqual(name, "fastly-client-ip")
 	case 'h':
 		return foldEqual(name, "http2-settings")
+	case 'k':
+		return foldEqual(name, "keep-alive")
 	case 'p':
-		return foldEqual(name, "proxy-authorization") || foldEqual(name, "proxy-authenticate")
-	case 'x':
-		for _, p := range [...]string{"x-forwarded-", "x-blaze-", "x-original-", "x-rewrite-", "x-http-method", "x-method-override", "x-auth-", "x-remote-"} {
-			if len(name) >= len(p) && foldEqual(name[:len(p)], p) {
-				return true
-			}
-		}
-		return foldEqual(name, "x-real-ip") || foldEqual(name, "x-user") || foldEqual(name, "x-client-ip") || foldEqual(name, "x-request_id") || foldEqual(name, "x-cluster-client-ip")
+		return foldEqual(name, "proxy") || foldEqual(name, "proxy-connection") || foldEqual(name, "proxy-authorization") || foldEqual(name, "proxy-authenticate")
 	case 't':
 		return foldEqual(name, "true-client-ip")
+	case 'x':
+		return foreignX(name)
+	}
+	return false
+}
+
+// foreignX is foreign for the names that begin with x.
+func foreignX(name []byte) bool {
+	for _, p := range [...]string{
+		"x-forwarded-", "x-blaze-", "x-original-", "x-rewrite-", "x-http-method", "x-method-override", "x-auth-", "x-authenticated-", "x-remote-", "x-user-", "x-envoy-",
+	} {
+		if len(name) >= len(p) && foldEqual(name[:len(p)], p) {
+			return true
+		}
+	}
+	for _, n := range [...]string{
+		"x-forwarded", "x-real-ip", "x-user", "x-host", "x-client-ip", "x-request-id", "x-cluster-client-ip", "x-originating-ip",
+	} {
+		if foldEqual(name, n) {
+			return true
+		}
 	}
 	return false
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -44,8 +45,9 @@ func vectors(t testing.TB) []vector {
 // recorder is a backend that keeps every byte of each connection and answers 200 to whatever ends like a request. It
 // parses as little as it can: Content-Length, chunked, and nothing else.
 type recorder struct {
-	ln    net.Listener
-	conns sync.WaitGroup
+	ln     net.Listener
+	conns  sync.WaitGroup
+	answer atomic.Pointer[string] // what is answered instead, after which the connection is closed; nil: 200
 
 	mu   sync.Mutex
 	seen []byte   // guarded by mu
@@ -89,6 +91,10 @@ func (r *recorder) serve(c net.Conn) {
 		}
 		r.mu.Unlock()
 		if err != nil {
+			return
+		}
+		if a := r.answer.Load(); a != nil {
+			_, _ = io.WriteString(c, *a)
 			return
 		}
 		body := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -219,7 +225,7 @@ func (c *chunks) Read(p []byte) (int, error) {
 const vectorsPolicy = `
 version: 1
 proxy: {header_timeout: 500ms, body_timeout: 500ms, idle_timeout: 500ms}
-upstreams: {any: {engine: none, targets: [{url: "${env:BACKEND}"}]}}
+upstreams: {any: {engine: none, targets: [{url: "${env:BACKEND}"}], breaker: {min_requests: 100000}}}
 filters: {scan: {mode: off}}
 `
 
