@@ -49,6 +49,9 @@ type note struct {
 	size     float32 // binary logarithm of the body's size; 0 is none
 }
 
+// half makes a score whole: five refusals of 20 points in a row are 100, although the first is older by a moment.
+const half = 0.5
+
 // rules are what a policy says of scores.
 type rules struct {
 	half float64 // time in which points halve, ns
@@ -88,7 +91,7 @@ func (c *clients) add(key uint64, now int64, n note, r rules) (why [causes]float
 	if n.first > 0 {
 		e.points[n.cause] += e.weigh(n)
 	}
-	if e.total() < r.goal {
+	if e.total() < r.goal-half {
 		return why, false
 	}
 	why = e.points
