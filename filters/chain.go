@@ -224,8 +224,11 @@ func (c *Chain) weigh(x *Exchange, i int, v Verdict) Verdict {
 		v.Err = err
 	}
 	if !s.Enforced(x, s.Name) {
-		m.shadow.Inc()
-		x.NoteShadow(s.Name, v)
+		if x.noted&(1<<i) == 0 { // enforced, the first refusal would have been the last
+			x.noted |= 1 << i
+			m.shadow.Inc()
+			x.NoteShadow(s.Name, v)
+		}
 		return Pass()
 	}
 	m.denied.Inc()

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -118,6 +119,7 @@ type Exchange struct {
 
 	stage int    // Chain: the stage being asked, for the account of a panic
 	taken uint32 // Chain: the stages whose Request passed and that are still to be settled
+	noted uint32 // Chain: the stages in shadow that would have refused
 	known bool   // Chain: the stages that ask who is calling were asked
 	ended bool   // Chain: the observers were told
 }
@@ -168,11 +170,14 @@ func (x *Exchange) Reset() {
 // Now is the time by the exchange's own clock reading: Began plus the monotonic time since.
 func (x *Exchange) Now() time.Time { return x.Began.Add(time.Since(x.Began)) }
 
-// NoteShadow records a denial that is not enforced.
+// NoteShadow records a denial that is not enforced, once for each rule.
 func (x *Exchange) NoteShadow(filter string, v Verdict) {
 	code := ""
 	if v.Denial != nil {
 		code = v.Denial.Code
 	}
-	x.Shadows = append(x.Shadows, telemetry.ShadowHit{Filter: filter, Rule: v.Rule, Code: code})
+	hit := telemetry.ShadowHit{Filter: filter, Rule: v.Rule, Code: code}
+	if !slices.Contains(x.Shadows, hit) {
+		x.Shadows = append(x.Shadows, hit)
+	}
 }

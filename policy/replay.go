@@ -67,7 +67,8 @@ type record struct {
 
 // Replay judges the requests recorded in logs by the policy of o, in their order and by their own clock, and compares the
 // verdicts with those recorded. Nothing is sent; limits take what they would have taken. What no log holds is taken as it
-// was: credentials (the identity they proved counts, and a refused one stays refused) and the state of the model servers.
+// was: credentials (the identity they proved counts, and a refused one stays refused), the bytes of a head that was refused as
+// malformed, and the state of the model servers.
 func Replay(o Options, logs ...io.Reader) (*Difference, error) {
 	o.fill()
 	clock := time.Unix(0, 0) // before every record
@@ -198,6 +199,9 @@ func (p *replayer) request(r *record) error {
 	if headOnly {
 		p.d.HeadOnly++
 	}
+	if r.malformed() {
+		return nil // the log holds the head as it was read, not the bytes that were wrong with it
+	}
 	got, err := p.judge(call, headOnly)
 	if err != nil {
 		return err
@@ -289,6 +293,9 @@ func (r *record) byPolicy() bool {
 	}
 	return true
 }
+
+// malformed reports whether the request was refused before any filter, for the bytes of its head.
+func (r *record) malformed() bool { return r.Filter == "" && r.Code == "invalid_request" && r.Rule == "http" }
 
 // verdict is what was recorded: pass, or what refused.
 func (r *record) verdict() string {

@@ -36,11 +36,17 @@ func (s *served) url() string { return "http://" + s.addr }
 // serve serves a policy before a demo backend, which the policy knows as ${env:BACKEND}; more variables are name=value.
 func serve(t testing.TB, source string, env ...string) *served {
 	t.Helper()
-	backend := demo.New(demo.Options{Now: func() time.Time { return time.Unix(1700000000, 0) }})
-	t.Cleanup(backend.Close)
+	backend := newBackend(t)
 	s := serveBefore(t, source, backend.URL(), env...)
 	s.backend = backend
 	return s
+}
+
+func newBackend(t testing.TB) *demo.Server {
+	t.Helper()
+	backend := demo.New(demo.Options{Now: func() time.Time { return time.Unix(1700000000, 0) }})
+	t.Cleanup(backend.Close)
+	return backend
 }
 
 func serveBefore(t testing.TB, source, upstream string, env ...string) *served {

@@ -215,11 +215,14 @@ var (
 // expand replaces ${NAME} by the story's variable and {{text*1000}} by that many of text.
 func expand(ts *testscript.TestScript, text string) string {
 	text = variable.ReplaceAllStringFunc(text, func(v string) string { return ts.Getenv(v[2 : len(v)-1]) })
-	return repeated.ReplaceAllStringFunc(text, func(v string) string {
-		m := repeated.FindStringSubmatch(v)
-		n, _ := strconv.Atoi(m[2])
-		return strings.Repeat(m[1], n)
-	})
+	return repeated.ReplaceAllStringFunc(text, repeat)
+}
+
+// repeat is what {{text*1000}} stands for.
+func repeat(v string) string {
+	m := repeated.FindStringSubmatch(v)
+	n, _ := strconv.Atoi(m[2])
+	return strings.Repeat(m[1], n)
 }
 
 // complete makes a request of its text: line ends, version, Host, and the body's length are added where they are missing.
