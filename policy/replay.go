@@ -295,7 +295,9 @@ func (r *record) byPolicy() bool {
 }
 
 // malformed reports whether the request was refused before any filter, for the bytes of its head.
-func (r *record) malformed() bool { return r.Filter == "" && r.Code == "invalid_request" && r.Rule == "http" }
+func (r *record) malformed() bool {
+	return r.Filter == "" && r.Code == "invalid_request" && r.Rule == "http"
+}
 
 // verdict is what was recorded: pass, or what refused.
 func (r *record) verdict() string {
