@@ -10,6 +10,7 @@ import (
 const (
 	minWhole  = 8
 	minBase64 = 12
+	inside    = 2 // how often what base64 decodes to is decoded
 	maxBase64 = 16 << 10
 )
 
@@ -86,7 +87,23 @@ func (s *Set) decodedRun(sc *Scratch, run []byte, w ruleSet) bool {
 	if err != nil || !isText(out[:n]) {
 		return false
 	}
-	return s.judge(sc, out[:n], w)
+	text := out[:n]
+	for round := 0; ; round++ {
+		if s.judge(sc, text, w) {
+			return true
+		}
+		if round == inside || classes(text)&(marker|high|ctrl) == 0 {
+			return false
+		}
+		sc.steps += len(text)
+		plain, changed := appendDecoded(sc.inner[:0], text)
+		sc.inner = plain
+		if !changed {
+			return false
+		}
+		sc.b64, sc.inner = sc.inner, sc.b64
+		text = sc.b64
+	}
 }
 
 // tail is how many letters at the end of a run of n decode to nothing.

@@ -15,12 +15,12 @@ const (
 
 // Scratch is the working memory of one scan. Reuse it; the zero value is ready.
 type Scratch struct {
-	a, b, form, b64 []byte
-	work            int  // bytes left for patterns
-	shared          bool // the bound is for several values together, see Share
-	steps           int  // bytes looked at, in every pass over them
-	skip            ruleSet
-	hit             Hit
+	a, b, form, b64, inner []byte
+	work                   int  // bytes left for patterns
+	shared                 bool // the bound is for several values together, see Share
+	steps                  int  // bytes looked at, in every pass over them
+	skip                   ruleSet
+	hit                    Hit
 }
 
 // Skip leaves r out of the scans that follow; nil leaves none out any more.
@@ -39,7 +39,7 @@ func (sc *Scratch) Share(n int) {
 
 // Trim lets go of buffers larger than keep.
 func (sc *Scratch) Trim(keep int) {
-	for _, b := range []*[]byte{&sc.a, &sc.b, &sc.form, &sc.b64} {
+	for _, b := range []*[]byte{&sc.a, &sc.b, &sc.form, &sc.b64, &sc.inner} {
 		if cap(*b) > keep {
 			*b = nil
 		}

@@ -104,11 +104,15 @@ const (
 	apart                  // behind other punctuation, or doubled
 	tight                  // touching the word behind it
 	first                  // before all else in the value
+	opens                  // the same, and no line end, brace or backtick: nothing but a shell's begins so
 )
 
 // positionOf is the position of the separator of n bytes at text[i]; rest is what follows it.
 func positionOf(text []byte, i, n int, rest []byte) position {
 	if leads(text, i) {
+		if c := text[i]; c == ';' || c == '|' || c == '&' && i+1 < len(text) && text[i+1] == '&' {
+			return opens
+		}
 		return first
 	}
 	if text[i] != '&' && len(rest) > 0 && rest[0] != ' ' && rest[0] != '+' {
@@ -173,9 +177,9 @@ func follows(word, tail []byte, where position) bool {
 	}
 	switch programOf(word) {
 	case surely:
-		return tailSure.Match(tail) || where == first && len(tail) > 0 && isBlank(tail[0])
+		return tailSure.Match(tail) || where >= first && len(tail) > 0 && isBlank(tail[0])
 	case perhaps:
-		return tailWord.Match(tail) || where >= apart && tailEnd.Match(tail) || where == tight && tailTight.Match(tail) || string(word) == "sleep" && tailSleep.Match(tail) ||
+		return tailWord.Match(tail) || where >= apart && tailEnd.Match(tail) || where == opens && len(tail) > 0 && isBlank(tail[0]) || where == tight && tailTight.Match(tail) || string(word) == "sleep" && tailSleep.Match(tail) ||
 			(string(word) == "net" || string(word) == "ip") && tailNet.Match(tail)
 	}
 	return false
