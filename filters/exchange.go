@@ -167,6 +167,12 @@ func (x *Exchange) Reset() {
 	*x = Exchange{Document: doc, Body: body, Edits: edits, Taken: taken, Shadows: shadows, Times: times, Excepted: excepted, Cancel: cancel, Identity: Anonymous}
 }
 
+// Remembered reports whether the answer came out of memory: it says nothing about how the model server does.
+func (x *Exchange) Remembered() bool {
+	fresh := func(r upstream.Recall) bool { return r == upstream.Hit || r == upstream.Join || r == upstream.Stale }
+	return fresh(x.Cache) || fresh(x.Idempotency)
+}
+
 // Now is the time by the exchange's own clock reading: Began plus the monotonic time since.
 func (x *Exchange) Now() time.Time { return x.Began.Add(time.Since(x.Began)) }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"blaze/filters"
+	"blaze/upstream"
 )
 
 // backend answers as one with a capacity does: fast below it, slower the longer the load is beyond it.
@@ -126,6 +127,28 @@ func TestAdaptiveFollowsErrors(t *testing.T) {
 	}
 	if got := filter.limits[0].ledger.rule.control.limit(); got != 10 {
 		t.Errorf("limit %d with a fifth of errors; want 10", got)
+	}
+}
+
+// TestAdaptiveOverlooksMemory: answers out of memory say nothing about the upstream, however many there are.
+func TestAdaptiveOverlooksMemory(t *testing.T) {
+	w := newTester(t)
+	filter := w.filter(nil, Limit{Name: "x", By: by("global"), Algorithm: Adaptive, Limit: 100, Min: 10, Max: 100, Per: time.Second, Target: &Target{Errors: percent(0.05)}})
+	for range 20 {
+		for i := range 100 {
+			x := w.exchange(caller{})
+			if !filter.Request(x).Passed() {
+				continue
+			}
+			if x.Status = 503; i%20 != 0 { // one in twenty is the upstream's: an error
+				x.Status, x.Cache = 200, upstream.Hit
+			}
+			filter.Settle(x)
+		}
+		w.now = w.now.Add(time.Second)
+	}
+	if got := filter.limits[0].ledger.rule.control.limit(); got != 10 {
+		t.Errorf("limit %d though every answer of the upstream is an error; want 10", got)
 	}
 }
 

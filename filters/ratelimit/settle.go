@@ -37,7 +37,7 @@ func (l *limit) actual(x *filters.Exchange) int64 {
 
 // observe tells an adaptive limit how the upstream answered.
 func (f *Filter) observe(l *limit, x *filters.Exchange, now int64) {
-	if x.DeniedBy != "" || x.Status == 0 || x.Abort == "client_gone" && x.FirstByte == 0 {
+	if x.DeniedBy != "" || x.Status == 0 || x.Remembered() || x.Abort == "client_gone" && x.FirstByte == 0 {
 		return
 	}
 	latency := int64(0)

@@ -450,3 +450,22 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d wrote", len(leaders))
 	}
 }
+
+// Whatever bytes a stream has, in whatever pieces they came: what is given out again is the same, frame by frame.
+func TestReplay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, _ := store(Limits{Bytes: 1 << 20, TTL: time.Minute})
+		_, _, rec := s.Find(Query{Key: key(1)})
+		rec.Begin(head(rapid.SampledFrom([]string{asEvents, asLines, asJSON}).Draw(t, "type")), true)
+		want := ""
+		for _, p := range rapid.SliceOf(rapid.StringOf(rapid.SampledFrom([]rune("a:\r\n")))).Draw(t, "parts") {
+			rec.Write([]byte(p))
+			want += p
+		}
+		rec.End()
+		_, r, _ := s.Find(Query{Key: key(1)})
+		if got, err := read(r); got != want || err != nil {
+			t.Fatalf("got %q, %v; want %q", got, err, want)
+		}
+	})
+}
