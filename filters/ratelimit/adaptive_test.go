@@ -134,7 +134,7 @@ func TestAdaptiveFollowsErrors(t *testing.T) {
 func TestAdaptiveOverlooksMemory(t *testing.T) {
 	w := newTester(t)
 	filter := w.filter(nil, Limit{Name: "x", By: by("global"), Algorithm: Adaptive, Limit: 100, Min: 10, Max: 100, Per: time.Second, Target: &Target{Errors: percent(0.05)}})
-	for range 20 {
+	for range 80 {
 		for i := range 100 {
 			x := w.exchange(caller{})
 			if !filter.Request(x).Passed() {
