@@ -28,6 +28,33 @@ type conn struct {
 	timeout time.Duration
 	closed  sync.Once
 	front   *front // what fasthttp sees of it
+
+	parking sync.Mutex
+	parked  *parked // guarded by parking; nil while it is served
+}
+
+// park has the watcher look out for input, on behalf of p.
+func (c *conn) park(p *parked, poll *poller) bool {
+	c.parking.Lock()
+	defer c.parking.Unlock()
+	c.parked = p
+	if !poll.await(c) {
+		c.parked = nil
+	}
+	return c.parked != nil
+}
+
+// unpark takes p out of the lot, if it is there and may go.
+func (c *conn) unpark(poll *poller, may func(*parked) bool) *parked {
+	c.parking.Lock()
+	defer c.parking.Unlock()
+	p := c.parked
+	if p == nil || !may(p) {
+		return nil
+	}
+	c.parked = nil
+	poll.again(c)
+	return p
 }
 
 // Write renews the write deadline once half of it is used, which is seldom, and writes.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,14 @@ type front struct {
 	err      error  // of the last read
 	mute     mute
 	expected expected
+
+	// The lot takes the connection when it is at rest for long. lot is nil in tests; outer is what fasthttp knows.
+	lot     *lot
+	outer   net.Conn
+	known   bool // fasthttp has set a deadline since it was given the connection
+	told    bool // something was written since the last read: an answer
+	idleEnd time.Time
+	resting atomic.Bool // Close parks it; fasthttp's shutdown closes from elsewhere
 }
 
 // secureFront is a front whose client fasthttp may ask about its TLS.
@@ -39,14 +48,55 @@ func (f *front) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := f.guard.read(f.Conn, p)
+	if n > 0 {
+		f.told = false
+	}
 	if err != nil {
+		if f.mayRest(n, err) {
+			f.resting.Store(true)
+			err = errAtRest
+		}
 		f.err = err
 	}
 	return n, err
 }
 
+// mayRest reports whether a read that ended without a byte is no reason to close a kept connection yet.
+func (f *front) mayRest(n int, err error) bool {
+	return n == 0 && f.told && f.lot != nil && f.guard.atRest() && timedOut(err) && time.Now().Before(f.idleEnd)
+}
+
+// SetReadDeadline spares fasthttp's deadlines where there is nothing to wait for: a request that is here as a whole. A kept
+// connection is waited for until it is time to park it.
+func (f *front) SetReadDeadline(t time.Time) error {
+	switch {
+	case f.lot == nil || !f.guard.atRest():
+	case f.told:
+		f.idleEnd = t
+		if at := t.Add(parkAfter - f.lot.idle()); at.Before(t) {
+			t = at
+		}
+	case f.known:
+		return nil
+	}
+	f.known = true
+	return f.Conn.SetReadDeadline(t)
+}
+
+// arrived prepares a connection for being served.
+func (f *front) arrived() { f.known, f.told = false, false }
+
+// Close closes the connection, or parks it.
+func (f *front) Close() error {
+	if f.resting.CompareAndSwap(true, false) && f.lot.park(f.outer, false) {
+		return nil
+	}
+	return f.Conn.Close()
+}
+
 // Write writes what the client is meant to see.
 func (f *front) Write(p []byte) (int, error) {
+	f.told = true
 	if f.mute.on {
 		return f.mute.write(f.Conn, p)
 	}
@@ -96,19 +146,12 @@ func (m *mute) end() bool {
 	return ok
 }
 
-// fronts is the outermost listener.
-type fronts struct{ net.Listener }
-
-// Accept puts a front before the next connection.
-func (l fronts) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	f := &front{Conn: c, base: clientConn(c)}
-	f.base.front = f
+// newFront puts a front before c.
+func newFront(c net.Conn, l *lot) net.Conn {
+	f := &front{Conn: c, base: clientConn(c), lot: l}
+	f.base.front, f.outer = f, f
 	if t, ok := c.(*tls.Conn); ok {
-		return &secureFront{f, t}, nil
+		f.outer = &secureFront{f, t}
 	}
-	return f, nil
+	return f.outer
 }

@@ -23,11 +23,13 @@ type watcher struct {
 
 	mu    sync.RWMutex
 	conns map[uint64]*conn // guarded by mu
+
+	lot *lot // set before the first connection
 }
 
 func newWatcher() (*watcher, error) {
 	w := &watcher{conns: map[uint64]*conn{}}
-	return w, w.poll.open(w.hungUp)
+	return w, w.poll.open(w.happened)
 }
 
 // close ends the watching goroutine and waits for it.
@@ -59,12 +61,19 @@ func (w *watcher) forget(c *conn) {
 	w.mu.Unlock()
 }
 
-func (w *watcher) hungUp(id uint64) {
+// happened is told what the kernel says of a connection: something has come, or, with gone, its client has left.
+func (w *watcher) happened(id uint64, gone bool) {
 	w.mu.RLock()
 	c := w.conns[id]
 	w.mu.RUnlock()
-	if c != nil {
+	if c == nil {
+		return
+	}
+	if gone {
 		c.hangup()
+	}
+	if p := c.unpark(&w.poll, func(*parked) bool { return true }); p != nil {
+		w.lot.spoke(p)
 	}
 }
 

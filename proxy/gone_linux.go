@@ -10,6 +10,8 @@ import (
 const (
 	epollRDHUP = 0x2000
 	epollET    = 1 << 31
+
+	epollOneShot = 1 << 30
 )
 
 // poller is the epoll set. Its descriptor is itself pollable, so waiting on it parks a goroutine and no thread.
@@ -19,7 +21,7 @@ type poller struct {
 	done chan struct{}
 }
 
-func (p *poller) open(hungUp func(id uint64)) error {
+func (p *poller) open(happened func(id uint64, gone bool)) error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("cannot watch clients: %w", err)
@@ -33,7 +35,7 @@ func (p *poller) open(hungUp func(id uint64)) error {
 	if err != nil {
 		return fmt.Errorf("cannot watch clients: %w", err)
 	}
-	go p.loop(raw, hungUp)
+	go p.loop(raw, happened)
 	return nil
 }
 
@@ -43,16 +45,35 @@ func (p *poller) close() {
 }
 
 // add registers c. A connection that cannot be registered works all the same; its client's going is noticed later.
-func (p *poller) add(c *conn) {
-	ev := syscall.EpollEvent{Events: epollRDHUP | epollET}
-	// The cookie is the connection's own number and never the descriptor: descriptors are used again.
-	*(*uint64)(unsafe.Pointer(&ev.Fd)) = c.id
-	_ = c.raw.Control(func(fd uintptr) {
-		_ = syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, int(fd), &ev)
-	})
+func (p *poller) add(c *conn) { p.control(c, syscall.EPOLL_CTL_ADD, epollRDHUP|epollET) }
+
+// await tells of the next input on c instead, once, or of its end; at once if it is there. again undoes it.
+func (p *poller) await(c *conn) bool {
+	return p.control(c, syscall.EPOLL_CTL_MOD, syscall.EPOLLIN|epollRDHUP|epollOneShot)
 }
 
-func (p *poller) loop(raw syscall.RawConn, hungUp func(id uint64)) {
+// readable reports whether something unread is there.
+func (p *poller) readable(c *conn) bool {
+	n, buf := 0, make([]byte, 1)
+	_ = c.raw.Control(func(fd uintptr) {
+		n, _, _ = syscall.Recvfrom(int(fd), buf, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return n > 0
+}
+
+func (p *poller) again(c *conn) { p.control(c, syscall.EPOLL_CTL_MOD, epollRDHUP|epollET) }
+
+func (p *poller) control(c *conn, op int, events uint32) (ok bool) {
+	ev := syscall.EpollEvent{Events: events}
+	// The cookie is the connection's own number and never the descriptor: descriptors are used again.
+	*(*uint64)(unsafe.Pointer(&ev.Fd)) = c.id
+	err := c.raw.Control(func(fd uintptr) {
+		ok = syscall.EpollCtl(p.fd, op, int(fd), &ev) == nil
+	})
+	return ok && err == nil
+}
+
+func (p *poller) loop(raw syscall.RawConn, happened func(id uint64, gone bool)) {
 	defer close(p.done)
 	events := make([]syscall.EpollEvent, 128)
 	for {
@@ -65,7 +86,8 @@ func (p *poller) loop(raw syscall.RawConn, hungUp func(id uint64)) {
 			return n > 0
 		})
 		for i := range n {
-			hungUp(*(*uint64)(unsafe.Pointer(&events[i].Fd)))
+			e := &events[i]
+			happened(*(*uint64)(unsafe.Pointer(&e.Fd)), e.Events&(epollRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0)
 		}
 		if err != nil {
 			return

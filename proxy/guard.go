@@ -68,6 +68,11 @@ func (g *guard) read(r io.Reader, p []byte) (int, error) {
 // off ends the watch: the connection has become a tunnel.
 func (g *guard) off() { g.state, g.part = unwatched, nil }
 
+// atRest reports whether the last request has come to its end and nothing of another has.
+func (g *guard) atRest() bool {
+	return g.state == inHead && !g.begun && len(g.part) == 0 && g.bad == nil
+}
+
 // awaitsBody reports whether the last head announced a body of which nothing has come.
 func (g *guard) awaitsBody() bool { return g.state == inBody && g.left == g.length }
 

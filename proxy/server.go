@@ -45,6 +45,7 @@ type Server struct {
 	drain time.Duration
 	loud  bool // Options.Verbose
 	ln    net.Listener
+	lot   *lot
 	fast  *fasthttp.Server
 	watch *watcher
 	pool  sync.Pool // of *exchange
@@ -81,8 +82,12 @@ func New(o Options) (*Server, error) {
 	if o.Store.Current().Proxy.TLS != nil {
 		s.ln = s.secure(s.ln)
 	}
-	s.ln = fronts{s.ln}
 	s.fast = s.server()
+	s.lot = newLot(s.ln, w)
+	s.lot.fresh = func() time.Duration { return s.store.Current().Proxy.HeaderTimeout }
+	s.lot.idle = func() time.Duration { return s.fast.IdleTimeout }
+	s.lot.serve = s.fast.ServeConn
+	o.Tel.Metrics.Gauge("blaze_parked_connections", func() float64 { return float64(s.lot.parked.Load()) })
 	return s, nil
 }
 
@@ -106,7 +111,8 @@ func (s *Server) server() *fasthttp.Server {
 		NoDefaultContentType:         true,
 		SecureErrorLogMessage:        true,
 		CloseOnShutdown:              true,
-		Concurrency:                  1 << 20, // the listener bounds connections
+		MaxIdleWorkerDuration:        parkAfter, // its stack waits for the next connection as long
+		Concurrency:                  1 << 20,   // the listener bounds connections
 		Logger:                       quiet{},
 	}
 }
@@ -169,7 +175,12 @@ func (s *Server) Ready() error {
 func (s *Server) Run(ctx context.Context) error {
 	defer s.watch.close()
 	served := make(chan error, 1)
-	go func() { served <- s.fast.Serve(s.ln) }()
+	accepting := make(chan struct{})
+	go func() {
+		defer close(accepting)
+		s.lot.run()
+	}()
+	go func() { served <- s.fast.Serve(s.lot) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("cannot serve: %w", err)
@@ -178,6 +189,8 @@ func (s *Server) Run(ctx context.Context) error {
 	s.draining.Store(true)
 	_ = s.ln.Close() // also where Serve has not got as far as fasthttp's own account of listeners
 	s.log.Info().Int64("open", s.open.Load()).Dur("drain", s.drain).Msg("draining")
+	<-accepting
+	s.lot.drain()
 	s.shutdown(s.drain)
 	if s.open.Load() > 0 || s.watch.open() > 0 {
 		s.cutting.Store(true)
@@ -187,6 +200,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.shutdown(cutTime)
 	}
 	s.tunnels.Wait()
+	s.lot.close()
 	<-served
 	s.log.Info().Msg("drained")
 	return nil

@@ -113,6 +113,7 @@ func Catalogue() []Metric {
 
 		// The proxy.
 		gauge("blaze_open_connections", "connections", "Open client connections."),
+		gauge("blaze_parked_connections", "connections", "Those among them that hold no goroutine and no buffer: silent since they came, or for a second."),
 		counter("blaze_connections_rejected_total", "connections", "Connections closed at once, over proxy.max_connections."),
 		counter("blaze_panics_total", "panics", "Panics caught; each is a bug and in the log."),
 

@@ -1,0 +1,209 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lot is where connections wait that have nothing to say: new ones until their first byte, kept ones from parkAfter on.
+// fasthttp holds a goroutine, its stack and its buffers for every connection it serves, 20 KiB and more; a parked one costs
+// its descriptor and a few hundred bytes in the watcher's epoll set. When something arrives, it is served like a new one.
+// On systems without epoll nothing is parked.
+type lot struct {
+	net.Listener
+	watch *watcher
+	ready chan net.Conn // to Accept: connections with something to read
+	ended chan struct{} // closed when the listener has ended, with err
+	err   error
+
+	mu     sync.Mutex
+	late   sync.WaitGroup // connections served beside Accept
+	closed bool           // guarded by mu; nothing is served any more
+	// fresh and idle read the policy that serves now: how long a new connection may be silent, how long a kept one.
+	fresh, idle func() time.Duration
+	// serve serves a connection that speaks up when Accept has ended or cannot keep up.
+	serve func(net.Conn) error
+
+	draining atomic.Bool
+	parked   atomic.Int64
+	left     atomic.Int64 // parked since memory was last given back
+	stop     chan struct{}
+	swept    chan struct{}
+}
+
+// parkAfter is how long a kept connection is waited for where it is, before it is parked.
+const parkAfter = time.Second
+
+// parked is a connection in the lot.
+type parked struct {
+	front net.Conn  // as fasthttp knows it
+	until time.Time // when it is closed
+	fresh bool      // nothing was ever read from it
+}
+
+func newLot(ln net.Listener, w *watcher) *lot {
+	l := &lot{
+		Listener: ln, watch: w, ready: make(chan net.Conn, 64), ended: make(chan struct{}),
+		stop: make(chan struct{}), swept: make(chan struct{}),
+	}
+	w.lot = l
+	return l
+}
+
+// run accepts and sweeps until the listener is closed.
+func (l *lot) run() {
+	go l.sweep()
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			l.err = err
+			close(l.ended)
+			close(l.stop)
+			<-l.swept
+			return
+		}
+		outer := newFront(c, l)
+		if !l.park(outer, true) {
+			l.deliver(outer)
+		}
+	}
+}
+
+// Accept returns the next connection that has something to say.
+func (l *lot) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case <-l.ended:
+	}
+	select {
+	case c := <-l.ready:
+		return c, nil
+	default:
+		return nil, l.err
+	}
+}
+
+// deliver has c served.
+func (l *lot) deliver(c net.Conn) {
+	clientConn(c).front.arrived()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		_ = c.Close()
+		return
+	}
+	if !l.draining.Load() {
+		select {
+		case l.ready <- c:
+			return
+		default:
+		}
+	}
+	l.late.Go(func() { _ = l.serve(c) })
+}
+
+// close waits for what is served beside Accept, and ends the lot.
+func (l *lot) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.late.Wait()
+}
+
+// park takes c in, and reports false where it cannot: it is then the caller's still.
+func (l *lot) park(c net.Conn, fresh bool) bool {
+	base := clientConn(c)
+	if base.raw == nil || l.draining.Load() {
+		return false
+	}
+	wait := l.idle()
+	if fresh {
+		wait = l.fresh()
+	}
+	p := &parked{front: c, until: time.Now().Add(wait), fresh: fresh}
+	l.parked.Add(1)
+	if !base.park(p, &l.watch.poll) {
+		l.parked.Add(-1)
+		return false
+	}
+	if !fresh {
+		l.left.Add(1)
+	}
+	return true
+}
+
+// sweep closes what has waited too long, and gives memory back that parked connections have left behind.
+func (l *lot) sweep() {
+	defer close(l.swept)
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-l.stop:
+			return
+		case now := <-tick.C:
+			if l.parked.Load() > 0 {
+				l.expire(now)
+			}
+			if n%giveBackEvery == 0 && l.left.Load() >= giveBackOver {
+				// The collector would find it in minutes: a proxy at rest allocates nothing, so nothing calls it.
+				l.left.Store(0)
+				runtime.GC() // pools keep what they hold through one collection
+				debug.FreeOSMemory()
+			}
+		}
+	}
+}
+
+const (
+	sweepEvery    = time.Second
+	giveBackEvery = 10  // sweeps
+	giveBackOver  = 500 // connections
+)
+
+func (l *lot) expire(now time.Time) {
+	l.watch.each(func(c *conn) {
+		if p := c.unpark(&l.watch.poll, func(p *parked) bool { return now.After(p.until) }); p != nil {
+			l.parked.Add(-1)
+			_ = c.Close()
+		}
+	})
+}
+
+// spoke is called by the watcher when something has arrived on a parked connection, its end perhaps.
+func (l *lot) spoke(p *parked) {
+	l.parked.Add(-1)
+	l.deliver(p.front)
+}
+
+// drain empties the lot. New connections get the chance to be heard that they would have had; kept ones are closed, but
+// for those on which a request has come.
+func (l *lot) drain() {
+	l.mu.Lock() // nothing is on its way to Accept after
+	l.draining.Store(true)
+	l.mu.Unlock()
+	l.watch.each(func(c *conn) {
+		p := c.unpark(&l.watch.poll, func(*parked) bool { return true })
+		switch {
+		case p == nil:
+		case p.fresh || l.watch.poll.readable(c):
+			l.spoke(p)
+		default:
+			l.parked.Add(-1)
+			_ = c.Close()
+		}
+	})
+}
+
+// errAtRest ends fasthttp's service of a connection that is to be parked; it takes it for a kept connection's end.
+var errAtRest = errors.New("at rest")
+
+// timedOut reports whether err is a deadline's.
+func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
