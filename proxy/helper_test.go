@@ -29,6 +29,7 @@ type served struct {
 	backend *demo.Server
 	tel     *telemetry.Telemetry
 	server  *proxy.Server
+	store   *policy.Store
 }
 
 func (s *served) url() string { return "http://" + s.addr }
@@ -57,6 +58,14 @@ func serveBefore(t testing.TB, source, upstream string, env ...string) *served {
 // serveAs serves with some options of the process, and writes the log, from info on, to out.
 func serveAs(t testing.TB, source, upstream string, o proxy.Options, out io.Writer, env ...string) *served {
 	t.Helper()
+	s, stop := serveUntil(t, source, upstream, o, out, env...)
+	t.Cleanup(stop)
+	return s
+}
+
+// serveUntil serves until stop is called.
+func serveUntil(t testing.TB, source, upstream string, o proxy.Options, out io.Writer, env ...string) (s *served, stop func()) {
+	t.Helper()
 	level := "info"
 	if out == io.Discard {
 		level = "error"
@@ -81,7 +90,7 @@ func serveAs(t testing.TB, source, upstream string, o proxy.Options, out io.Writ
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { store.Run(ctx) })
 	running.Go(func() { tel.Run(ctx) })
@@ -90,12 +99,11 @@ func serveAs(t testing.TB, source, upstream string, o proxy.Options, out io.Writ
 			t.Errorf("the proxy ended: %v", err)
 		}
 	})
-	t.Cleanup(func() {
-		stop()
+	return &served{addr: server.Addr().String(), tel: tel, server: server, store: store}, func() {
+		cancel()
 		running.Wait()
 		store.Current().Pools.Close(nil)
-	})
-	return &served{addr: server.Addr().String(), tel: tel, server: server}
+	}
 }
 
 // patience bounds every wait for something that must happen; it is no expectation of how fast.
