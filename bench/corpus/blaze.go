@@ -23,11 +23,24 @@ filters:
   scan: {behavior: {mode: off}}
 `
 
+// compile makes the policy for the engine before upstream.
+func compile(engine, upstream string) (*policy.Store, error) {
+	return compiled(engine, upstream, quiet())
+}
+
+func quiet() *telemetry.Telemetry {
+	return telemetry.New(telemetry.Options{LogLevel: "error", LogFormat: "json", Output: io.Discard})
+}
+
+func compiled(engine, upstream string, tel *telemetry.Telemetry) (*policy.Store, error) {
+	text := fmt.Sprintf(source, engine, upstream)
+	return policy.Open(policy.Options{Source: []byte(text), Env: os.LookupEnv, Tel: tel})
+}
+
 // serve starts a Blaze for the engine before upstream, and returns its address and what ends it.
 func serve(engine, upstream string) (addr string, stop func(), err error) {
-	tel := telemetry.New(telemetry.Options{LogLevel: "error", LogFormat: "json", Output: io.Discard})
-	text := fmt.Sprintf(source, engine, upstream)
-	store, err := policy.Open(policy.Options{Source: []byte(text), Env: os.LookupEnv, Tel: tel})
+	tel := quiet()
+	store, err := compiled(engine, upstream, tel)
 	if err != nil {
 		return "", nil, err
 	}

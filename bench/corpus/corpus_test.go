@@ -15,7 +15,7 @@ import (
 func TestRun(t *testing.T) {
 	misses := filepath.Join(t.TempDir(), "misses.jsonl")
 	var out bytes.Buffer
-	if err := run("testdata", misses, true, &out); err != nil {
+	if err := run("testdata", options{misses: misses, machine: true, cost: true}, &out); err != nil {
 		t.Fatal(err)
 	}
 	var got report
@@ -46,13 +46,16 @@ func TestRun(t *testing.T) {
 	f(harmless, 4+2+1+1+1)
 	f(prompts, 2)
 	f(transports, 3)
+	if got.Cost == nil || got.Cost.Requests < 40 || got.Cost.Worst == 0 || got.Cost.WorstID == "" {
+		t.Errorf("cost %+v", got.Cost)
+	}
 	if left, err := os.ReadFile(misses); err != nil || len(left) > 0 {
 		t.Errorf("misses: %s %v", left, err)
 	}
 }
 
 func TestRunWithoutCorpus(t *testing.T) {
-	if err := run(t.TempDir(), "", false, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "prompts-injection.jsonl") {
+	if err := run(t.TempDir(), options{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "prompts-injection.jsonl") {
 		t.Errorf("got %v, want an error that names every missing file", err)
 	}
 }

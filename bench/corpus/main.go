@@ -15,9 +15,10 @@ import (
 
 func main() {
 	misses := flag.String("misses", "", "write attacks that passed and harmless requests that were refused to this file, as JSON lines")
+	dear := flag.Bool("cost", false, "measure what judging each request takes, too: some 10 s on a quiet machine")
 	machine := flag.Bool("json", false, "print the counts as JSON")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run ./bench/corpus [-json] [-misses FILE] FOLDER")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run ./bench/corpus [-json] [-cost] [-misses FILE] FOLDER")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -25,14 +26,21 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *misses, *machine, os.Stdout); err != nil {
+	if err := run(flag.Arg(0), options{misses: *misses, machine: *machine, cost: *dear}, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "corpus:", err)
 		os.Exit(1)
 	}
 }
 
+// options are the flags.
+type options struct {
+	misses  string // the file for misses, if any
+	machine bool   // JSON
+	cost    bool
+}
+
 // run measures the folder's corpus and writes what it found to w. Figures are no errors, whatever they are.
-func run(folder, misses string, machine bool, w io.Writer) error {
+func run(folder string, o options, w io.Writer) error {
 	c, err := read(folder)
 	if err != nil {
 		return err
@@ -41,13 +49,18 @@ func run(folder, misses string, machine bool, w io.Writer) error {
 	if err := send(probes); err != nil {
 		return err
 	}
-	if misses != "" {
-		if err := writeMisses(misses, probes); err != nil {
+	if o.misses != "" {
+		if err := writeMisses(o.misses, probes); err != nil {
 			return err
 		}
 	}
 	t := tally(probes)
-	if machine {
+	if o.cost {
+		if t.Cost, err = measureCost(probes); err != nil {
+			return err
+		}
+	}
+	if o.machine {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(t)

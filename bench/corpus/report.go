@@ -37,6 +37,9 @@ func (t *report) print(w io.Writer) error {
 	for _, what := range slices.Sorted(maps.Keys(t.Other)) {
 		fmt.Fprintf(out, "  %d x %s\n", t.Other[what], what)
 	}
+	if t.Cost != nil {
+		t.Cost.print(out)
+	}
 	return out.Flush()
 }
 

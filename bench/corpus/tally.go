@@ -50,6 +50,7 @@ type row struct {
 type report struct {
 	Rows  []*row             `json:"rows"`
 	Means map[string]float64 `json:"means"` // percent, of each main class over the structural places; "all" is their mean
+	Cost  *cost              `json:"cost,omitempty"`
 	Other map[string]int     `json:"other"` // the answers that count as neither, "status code" to how often
 }
 
