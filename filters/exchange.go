@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"io"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -182,8 +181,10 @@ func (x *Exchange) NoteShadow(filter string, v Verdict) {
 	if v.Denial != nil {
 		code = v.Denial.Code
 	}
-	hit := telemetry.ShadowHit{Filter: filter, Rule: v.Rule, Code: code}
-	if !slices.Contains(x.Shadows, hit) {
-		x.Shadows = append(x.Shadows, hit)
+	for _, h := range x.Shadows { // once a rule, wherever else it would have refused
+		if h.Filter == filter && h.Rule == v.Rule && h.Code == code {
+			return
+		}
 	}
+	x.Shadows = append(x.Shadows, telemetry.ShadowHit{Filter: filter, Rule: v.Rule, Code: code, Field: v.Field, Excerpt: v.Excerpt})
 }

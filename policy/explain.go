@@ -76,6 +76,9 @@ type Hit struct {
 	Filter string `json:"filter,omitempty"`
 	Rule   string `json:"rule"`
 	Code   string `json:"code"`
+	Field  string `json:"field,omitempty"`
+	// Excerpt is what was seen there, masked, or the score and what it is made of.
+	Excerpt string `json:"excerpt,omitempty"`
 }
 
 // Except is a hit that an exception of the policy covers.
@@ -209,7 +212,7 @@ func (r *recorder) ask(x *filters.Exchange, name, phase string, judge func(*filt
 	v := judge(x)
 	s := Step{Stage: name, Phase: phase, Verdict: "pass", Micros: float64(time.Since(began).Nanoseconds()) / 1e3}
 	for _, h := range x.Shadows[shadows:] {
-		s.Shadow = append(s.Shadow, Hit{Rule: h.Rule, Code: h.Code})
+		s.Shadow = append(s.Shadow, Hit{Rule: h.Rule, Code: h.Code, Field: h.Field, Excerpt: h.Excerpt})
 	}
 	switch {
 	case v.Denied():
@@ -220,6 +223,8 @@ func (r *recorder) ask(x *filters.Exchange, name, phase string, judge func(*filt
 		if v.Err != nil {
 			s.Error = v.Err.Error()
 		}
+	default: // some stages say what they saw and let pass
+		s.Field, s.Excerpt = v.Field, v.Excerpt
 	}
 	if !v.Passed() && x.Shadowed {
 		s.Verdict = "shadow"

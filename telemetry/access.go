@@ -91,7 +91,10 @@ func denial(e *zerolog.Event, r *Record) {
 	}
 	hits := zerolog.Arr()
 	for _, s := range r.Shadow {
-		hits.Dict(zerolog.Dict().Str("filter", s.Filter).Str("rule", clip(s.Rule)).Str("code", s.Code))
+		hit := zerolog.Dict().Str("filter", s.Filter).Str("rule", clip(s.Rule)).Str("code", s.Code)
+		str(hit, "field", s.Field)
+		str(hit, "excerpt", s.Excerpt)
+		hits.Dict(hit)
 	}
 	e.Array("shadow", hits)
 }

@@ -40,6 +40,7 @@ func histogram(name, unit, why string, buckets []float64, labels ...string) Metr
 // Catalogue lists every metric of Blaze's own. A metric that is not here does not exist.
 func Catalogue() []Metric {
 	overhead := []float64{25e-6, 50e-6, 100e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 2e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3}
+	scores := []float64{.05, .1, .2, .3, .4, .5, .6, .7, .8, .85, .9, .95, .98, .99, .999}
 	perFilter := []float64{.5e-6, 1e-6, 2e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 5e-3, 25e-3, 100e-3}
 	firstToken := []float64{.01, .025, .05, .1, .2, .35, .5, .75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60, 120}
 	interToken := []float64{.001, .0025, .005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1, 2.5}
@@ -64,6 +65,7 @@ func Catalogue() []Metric {
 		counter("blaze_scan_hits_total", "values", "Values in which the scan found something, enforced or in shadow, by class.", "class"),
 		counter("blaze_scan_secrets_total", "values", "Secrets and personal data found in prompts and answers, enforced or in shadow, by kind.", "kind", "in"),
 		counter("blaze_scan_excepted_total", "values", "Values in which the scan found something that an exception of the policy lets pass."),
+		histogram("blaze_scan_prompt_score", "score", "Highest prompt-injection score of a request, of those that have prompts: what a threshold would tell.", scores),
 		histogram("blaze_filter_seconds", "seconds", "Time of one filter in one phase, of the exchanges that are timed.", perFilter, "filter", "phase"),
 		counter("blaze_denials_total", "exchanges", "Refused exchanges, by who refused and what the client was told.", "filter", "rule", "code"),
 		counter("blaze_shadow_decisions_total", "decisions", "Refusals that were not enforced.", "filter", "rule"),

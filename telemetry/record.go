@@ -69,4 +69,8 @@ type Request struct {
 type Header struct{ Name, Value string }
 
 // ShadowHit is one refusal that was not enforced.
-type ShadowHit struct{ Filter, Rule, Code string }
+type ShadowHit struct {
+	Filter, Rule, Code string
+	// Field is where it was found and Excerpt what was seen there (masked), or the score and what it is made of.
+	Field, Excerpt string
+}

@@ -103,19 +103,19 @@ func (m *linear) window(words []slots) (value float64, in []slots) {
 	best := math.Inf(-1)
 	for i, s := range words {
 		sum += m.w[s.one] + m.w[s.pair]
-		if i+1 < injection.Window || (i+1)%injection.Step != 0 {
+		from := i + 1 - injection.Window
+		if from < 0 || from%injection.Step != 0 {
 			continue
 		}
-		from := i + 1 - injection.Window
+		for _, s := range words[max(from-injection.Step, 0):from] {
+			sum -= m.w[s.one] + m.w[s.pair]
+		}
 		if sum > best {
 			best, in = sum, words[from:i+1]
 		}
-		for _, s := range words[from : from+injection.Step] {
-			sum -= m.w[s.one] + m.w[s.pair]
-		}
 	}
-	if sum > best { // the words since the last step, with what is left of the window before them
-		best, in = sum, words[n-n%injection.Step-injection.Window+injection.Step:]
+	if n%injection.Step != 0 && sum > best { // the last whole window, and the words since
+		best, in = sum, words[n-n%injection.Step-injection.Window:]
 	}
 	return best / injection.Norm(injection.Window), in
 }

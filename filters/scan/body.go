@@ -28,7 +28,13 @@ func (p *pass) document(d *engine.Document) filters.Verdict {
 			return v
 		}
 	}
-	return p.said(d)
+	if v := p.said(d); !v.Passed() {
+		return v
+	}
+	if v, bad := p.prompts(d); bad || v.Excerpt != "" {
+		return v
+	}
+	return filters.Pass()
 }
 
 func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Verdict, bool) {

@@ -12,18 +12,19 @@ import (
 
 // Config is the policy's filters.scan section; its defaults hold when the section is absent.
 type Config struct {
-	SQLi      Rule        `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
-	XSS       Rule        `yaml:"xss" doc:"HTML and script injection there"`
-	Traversal Rule        `yaml:"traversal" doc:"path traversal and file inclusion there"`
-	Command   Rule        `yaml:"command" doc:"shell commands and code there"`
-	Injection Rule        `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
-	Control   Rule        `yaml:"control" doc:"CR, LF and NUL there, where no line can end"`
-	Names     Rule        `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
-	SSRF      SSRF        `yaml:"ssrf" doc:"URLs in the body that the model server would fetch: pictures, audio, files, tool servers"`
-	Upload    Upload      `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
-	Secrets   Secrets     `yaml:"secrets" doc:"keys, tokens and personal data, in prompts and in answers, streams too"`
-	JSON      JSON        `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
-	Except    []Exception `yaml:"except" doc:"exceptions: a rule that is not asked on one route or in one field"`
+	SQLi      Rule            `yaml:"sqli" doc:"SQL injection in path, query, headers and the structure of the body"`
+	XSS       Rule            `yaml:"xss" doc:"HTML and script injection there"`
+	Traversal Rule            `yaml:"traversal" doc:"path traversal and file inclusion there"`
+	Command   Rule            `yaml:"command" doc:"shell commands and code there"`
+	Injection Rule            `yaml:"injection" doc:"LDAP, XPath, NoSQL, template, log4j, XML and server-side include expressions there"`
+	Control   Rule            `yaml:"control" doc:"CR, LF and NUL there, where no line can end"`
+	Names     Rule            `yaml:"names" doc:"model and tool names that are no names: the grammar is an allow list"`
+	SSRF      SSRF            `yaml:"ssrf" doc:"URLs in the body that the model server would fetch: pictures, audio, files, tool servers"`
+	Upload    Upload          `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
+	Secrets   Secrets         `yaml:"secrets" doc:"keys, tokens and personal data, in prompts and in answers, streams too"`
+	Prompt    PromptInjection `yaml:"prompt_injection" doc:"prompts that set themselves against the instructions the model was given"`
+	JSON      JSON            `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
+	Except    []Exception     `yaml:"except" doc:"exceptions: a rule that is not asked on one route or in one field"`
 
 	Behavior behavior.Config `yaml:"behavior" doc:"clients whose refusals add up are banned for a while"`
 }
@@ -121,5 +122,6 @@ func (c *Config) check() error {
 			problems = append(problems, setting.Wrong(n.path, fmt.Sprintf("a number from 1 to %d", n.max), n.got))
 		}
 	}
+	problems = append(problems, setting.Under(rulePrompt, c.Prompt.check()))
 	return errors.Join(problems...)
 }

@@ -132,7 +132,7 @@ func ruleNames() (names []string) {
 		names = append(names, "secrets-"+k.ID)
 	}
 	names = append(names, hitSecrets.String())
-	return append(names, hitNames.String(), hitSSRF.String(), ruleModelName, ruleToolName)
+	return append(names, hitNames.String(), hitSSRF.String(), ruleModelName, ruleToolName, rulePrompt)
 }
 
 // routeNames lists the routes of every engine and their classes.

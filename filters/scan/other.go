@@ -10,10 +10,11 @@ const (
 	hitSSRF
 	hitUpload
 	hitSecrets
+	hitPrompt
 	others
 )
 
-var otherNames = [others]string{"names", "ssrf", "upload", "secrets"}
+var otherNames = [others]string{"names", "ssrf", "upload", "secrets", rulePrompt}
 
 func (o other) String() string { return otherNames[o] }
 

@@ -35,6 +35,8 @@ type Filter struct {
 	secrets  *secretsRule // nil when it is off
 
 	behavior *behavior.Tracker
+	prompt   *promptRule
+	scores   *telemetry.Histogram // of prompts
 }
 
 // New compiles cfg; prev is the filter that serves now, or nil. Problems are joined *setting.Problem, with paths
@@ -49,6 +51,7 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	} else {
 		f.set = detect.Default()
 	}
+	f.prompt, f.scores = cfg.Prompt.compile(prev.promptRule()), env.Metrics.Histogram("blaze_scan_prompt_score")
 	var err error
 	if f.behavior, err = behavior.New(cfg.Behavior, prev.Behavior(), env); err != nil {
 		return nil, setting.Under("behavior", err)
@@ -88,6 +91,8 @@ type pass struct {
 	files bool        // and that for uploads
 	spans []secrets.Span
 	noted [2]uint64 // kinds of secrets that were noted in shadow
+
+	prompt promptWork
 }
 
 func (f *Filter) begin(x *filters.Exchange) *pass {
@@ -134,5 +139,6 @@ func (f *Filter) release(p *pass) {
 		p.spans = nil
 	}
 	p.Trim(keepScratch)
+	p.prompt.look.Trim(keepScratch)
 	f.scratch.Put(p)
 }

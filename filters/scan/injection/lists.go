@@ -33,16 +33,20 @@ func lists() map[string]string {
 			talimat|talimatı|talimatl*|yönerge*|kuralları|komutları|instruksi|petunjuk|perintah|aturan|hướng_dẫn|chỉ_dẫn|chỉ_thị|tagubilin|instructi*|
 			指令|指示|提示|规则|規則|命令|设定|要求|説明|지시|명령|규칙|지침|التعليم*|تعليمات|الأوامر|القواعد|निर्देश|नियम|निर्देशों|নির্দেশ|คำสั่ง|คําสั่ง|คำแนะนำ|
 			instrukcje|polecenia|οδηγίες|οδηγιών|دستورات`,
-		"prompt": `system_prompt|system_prompts|system_message|system_instruction|system_instructions|initial_prompt|initial_instructions|
-			original_prompt|original_instructions|hidden_prompt|hidden_instructions|secret_instructions|developer_message|developer_prompt|
-			pre-prompt|preprompt|metaprompt|meta_prompt|your_instructions|your_prompt|your_initial_instructions|your_rules|your_guidelines|
-			your_configuration|initial_configuration|your_programming|your_system|previous_prompt|above_prompt|prompt_above|text_above|above_text|
+		"prompt": `your_system_prompt|the_system_prompt|your_system_message|the_system_message|your_system_instructions|the_system_instructions|
+			your_system_instruction|your_initial_prompt|the_initial_prompt|your_original_prompt|the_original_prompt|your_hidden_prompt|your_hidden_instructions|
+			your_secret_instructions|your_developer_message|the_developer_message|your_pre-prompt|your_preprompt|your_metaprompt|
+			your_instructions|your_prompt|your_initial_instructions|your_initials_instructions|your_original_instructions|your_rules|your_guidelines|
+			your_configuration|your_initial_configuration|your_programming|previous_prompt|above_prompt|prompt_above|text_above|above_text|
 			everything_above|all_above|instructions_above|above_instructions|conversation_so_far|entire_conversation|entire_prompt|full_prompt|whole_prompt|
-			instructions_you_were_given|prompt_you_were_given|you_were_told|text_you_were_given|your_initials_instructions|previous_instructions|
-			prior_instructions|context_window|system-prompt|
-			systemprompt|systemanweis*|deine_anweisungen|prompt_système|instructions_système|prompt_del_sistema|instrucciones_del_sistema|
-			prompt_do_sistema|instruções_do_sistema|prompt_di_sistema|системный_промпт|системные_инструкции|системного_промпта|
-			sistem_istemi|sistem_talimatlarını|系统提示|系统指令|初始指令|システムプロンプト|初期指示|시스템 프롬프트|시스템 메시지|초기 지시|सिस्टम प्रॉम्प्ट|تعليمات_النظام`,
+			instructions_you_were_given|prompt_you_were_given|you_were_told|text_you_were_given|
+			prior_instructions|your_context_window|
+			systemanweis*|deine_anweisungen|deinen_systemprompt|votre_prompt_système|ton_prompt_système|instructions_système|prompt_del_sistema|
+			instrucciones_del_sistema|tus_instrucciones|prompt_do_sistema|instruções_do_sistema|suas_instruções|prompt_di_sistema|tue_istruzioni|
+			системный_промпт|системные_инструкции|системного_промпта|твои_инструкции|sistem_istemini|sistem_talimatlarını|talimatlarını|
+			系统提示|系统指令|初始指令|你的指令|システムプロンプト|初期指示|시스템_프롬프트|시스템_메시지|초기_지시|प्रॉम्प्ट|تعليمات_النظام|تعليماتك`,
+		"bareprompt": `system_prompt|system_message|system_instructions|initial_prompt|initial_instructions|original_instructions|hidden_prompt|hidden_instructions|
+			secret_instructions|developer_prompt|metaprompt|initial_configuration|previous_instructions|system-prompt|system_prompts|systemprompt`,
 		"tell": `repeat|print|reveal|show|output|display|return|write|tell|give|list|state|leak|dump|recite|disclose|share|expose|echo|
 			reproduce|spell|translate|summarize|summarise|paraphrase|rephrase|encode|provide|copy|paste|say|describe|explain|type|reply_with|respond_with|
 			what_is|what's|what_are|what_were|

@@ -17,15 +17,15 @@ func (o *oddities) note(n *int, at int) {
 	*n++
 }
 
-// flag begins the flags of England, Scotland and Wales, which are spelled with tags.
-var flag = []byte("\U0001F3F4")
+// blackFlag begins the flags of England, Scotland and Wales, which are spelled with tags.
+var blackFlag = []byte("\U0001F3F4")
 
 // see looks at the symbol or invisible character that begins at i with E2 or F3, and returns where its last byte is.
 func (o *oddities) see(text []byte, i int) int {
 	if text[i] == 0xf3 {
 		end := min(i+3, len(text)-1)
 		if end == i+3 && text[i+1] == 0xa0 && text[i+2] >= 0x80 && text[i+2] <= 0x87 {
-			if !bytes.HasSuffix(text[:i], flag) && !o.inFlag(text, i) {
+			if !bytes.HasSuffix(text[:i], blackFlag) && !o.inFlag(text, i) {
 				o.note(&o.tags, i)
 			}
 		}
@@ -46,7 +46,7 @@ func (o *oddities) see(text []byte, i int) int {
 // inFlag reports whether the tag at i continues a flag: at most six tags stand between them.
 func (o *oddities) inFlag(text []byte, i int) bool {
 	for n := 0; n < 6 && i >= 4 && text[i-4] == 0xf3; n++ {
-		if i -= 4; bytes.HasSuffix(text[:i], flag) {
+		if i -= 4; bytes.HasSuffix(text[:i], blackFlag) {
 			return true
 		}
 	}

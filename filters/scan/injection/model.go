@@ -21,6 +21,12 @@ type Model struct {
 	Common [commonBits / 64]uint64
 }
 
+// steep is how fast the score grows around Mid.
+const steep = 2
+
+// Value is the score from 0 to 1 of a sum in logits.
+func (m *Model) Value(sum float64) float64 { return 1 / (1 + math.Exp(-steep*(sum-m.Mid))/4) }
+
 const commonBits = 1 << 15
 
 const magic = "blazepi1"

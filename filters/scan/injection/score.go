@@ -50,7 +50,7 @@ func (l *Look) Close() Score {
 	}
 	m := l.s.model
 	s.Words = l.window.value()*m.Scale + m.Bias
-	s.Value = sigmoid(s.Words + s.Points() - m.Mid)
+	s.Value = m.Value(s.Words + s.Points())
 	return s
 }
 
@@ -64,9 +64,6 @@ func (s *Score) Points() float64 {
 	}
 	return float64(points) / 10
 }
-
-// sigmoid is 0.8 at 0.
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)/4) }
 
 // Rules lists the ids of the rules that were found.
 func (s *Score) Rules() (ids []string) {
