@@ -23,6 +23,7 @@ func (c *compiler) warn(s *Snapshot) {
 	identity, _ := c.configs["auth"].(*auth.Config)
 	roles, _ := c.configs["authz"].(*authz.Config)
 	c.warnIdentity(identity, roles)
+	c.warnCaches(s, identity)
 	if limits, ok := c.configs["ratelimit"].(*ratelimit.Config); ok {
 		c.warnLimits(limits.Limits, identity != nil)
 	}
@@ -135,6 +136,15 @@ func (c *compiler) warnProxy(s *Snapshot) {
 		}
 		if cert != nil && cert.NotAfter.Before(c.env.Now().Add(soon)) {
 			c.warning("proxy.tls.cert", "a certificate that is good for 30 days more", "one that ends "+cert.NotAfter.UTC().Format(time.DateOnly))
+		}
+	}
+}
+
+// warnCaches finds caches that tell no callers apart.
+func (c *compiler) warnCaches(s *Snapshot, identity *auth.Config) {
+	for _, name := range s.Pools.Names() {
+		if answers, _ := s.Pools.Pool(name).Caches(); answers && identity == nil {
+			c.warning(decode.Join("upstreams", name)+".cache", "an auth section, which tells callers apart", "none, so that whoever asks the same gets the same kept answer")
 		}
 	}
 }
