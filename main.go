@@ -117,6 +117,11 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	return command.Misuse(telemetry.CheckLog(s.logLevel, s.logFormat))
 }
 
+// openAdmin is the warning of an admin port that others reach.
+func (s *settings) openAdmin() (policy.Problem, bool) {
+	return policy.WarnAdmin(s.admin, s.adminTokenFile != "" || s.adminTLS.ClientCA != "", s.adminTLS.Cert != "")
+}
+
 func serve(f *pflag.FlagSet) action {
 	var s settings
 	s.flags(f)
@@ -169,6 +174,9 @@ func start(ctx context.Context, p process, s settings, o policy.Options, ready f
 	rest, stop := background(store.Run, func(ctx context.Context) { _ = admin.Run(ctx) }, func(ctx context.Context) { hangups(ctx, tel, store) })
 	defer rest.Wait()
 	defer stop()
+	if w, open := s.openAdmin(); open {
+		tel.Log.Info().Str("note", w.Error()).Msg("others reach the admin port")
+	}
 	tel.Log.Info().Str("version", version).Str("listen", server.Addr().String()).Str("admin", admin.Addr()).Msg("serving")
 	if ready != nil {
 		ready(server.Addr().String(), admin.Addr())
@@ -262,11 +270,19 @@ func offline(p process, path string) policy.Options {
 
 func check(f *pflag.FlagSet) action {
 	format := f.String("format", "text", "text, or json for editors and CI")
+	var s settings
+	f.StringVar(&s.admin, "admin", "", "the address of the admin port that run is given, to be warned of an open one")
+	f.StringVar(&s.adminTokenFile, "admin-token-file", "", "as given to run")
+	f.StringVar(&s.adminTLS.Cert, "admin-cert", "", "as given to run")
+	f.StringVar(&s.adminTLS.ClientCA, "admin-client-ca", "", "as given to run")
 	return func(_ context.Context, p process, args []string) error {
 		if *format != "text" && *format != "json" {
 			return command.Misuse(fmt.Errorf("--format: want text or json; got %q", *format))
 		}
 		report := policy.Check(offline(p, args[0]))
+		if w, open := s.openAdmin(); open {
+			report.Warnings = append(report.Warnings, w)
+		}
 		if err := report.Write(p.Stdout, *format); err != nil {
 			return err
 		}

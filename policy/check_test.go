@@ -67,6 +67,55 @@ func TestWarnings(t *testing.T) {
 		`p.yaml:3:18: warning: routes[0].path: want a path of the engine openai; got "/v1/chat/completion"`)
 }
 
+// TestWarningsOfWhatNobodyReaches: rules that an earlier or a wider one takes everything from.
+func TestWarningsOfWhatNobodyReaches(t *testing.T) {
+	f := func(text string, wants ...string) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "p.yaml")
+		write(t, path, "version: 1\n"+text)
+		r := policy.Check(options(path))
+		if r.Bad() || len(r.Warnings) != len(wants) {
+			t.Fatalf("%s\ngot %v %v", text, r.Problems, r.Warnings)
+		}
+		for i, w := range r.Warnings {
+			if !strings.Contains(w.Error(), wants[i]) {
+				t.Errorf("%s\ngot  %s\nwant %s", text, w.Error(), wants[i])
+			}
+		}
+	}
+	f(`filters: {access: {allow: [10.0.0.0/8, 192.0.2.1], deny: [192.0.2.0/24, 10.1.0.0/16]}}`,
+		`filters.access.allow[1]: want an address that may ask; got "192.0.2.1", which deny[0] (192.0.2.0/24) refuses`)
+	f(`filters: {access: {allow: ["2001:db8::/32"], deny: ["2001::/16"]}}`, `filters.access.allow[0]: want an address that may ask`)
+	keys := `auth: {api_keys: [{id: ci, hash: "sha256:` + userHash + `", roles: [user], tier: gold, tenant: acme}]}, authz: {roles: {user: {routes: [inference]}}}`
+	limit := func(scope string) string {
+		return "filters: {" + keys + ", ratelimit: {limits: [{name: a, by: user, limit: 5, per: 1m, for: {" + scope + "}}]}}"
+	}
+	f(limit("roles: [user], tiers: [gold], tenants: [acme]"))
+	f(limit("roles: [usr]"), `limits[0].for.roles[0]: want a role of filters.authz.roles; got "usr", so that the limit never bites; did you mean "user"?`)
+	f(limit("tiers: [gold, free]"), `limits[0].for.tiers[1]: want a tier that some key has; got "free"`)
+	f(limit("tenants: [acne]"), `limits[0].for.tenants[0]: want a tenant that some key has; got "acne", so that the limit never bites; did you mean "acme"?`)
+	f("upstreams:\n  a: {targets: [{url: \"http://127.0.0.1:1\"}], fallback: [{status: 200}, b]}\n  b: {targets: [{url: \"http://127.0.0.1:2\"}]}\nroutes: [{name: all, path: \"*\", upstream: a}]",
+		`upstreams.a.fallback[1]: want a fallback that is asked; got one after a fixed answer, which always answers`)
+}
+
+func TestWarnAdmin(t *testing.T) {
+	f := func(addr string, secured, encrypted bool, want string) {
+		t.Helper()
+		p, ok := policy.WarnAdmin(addr, secured, encrypted)
+		if ok != (want != "") || !strings.Contains(p.Error(), want) {
+			t.Errorf("%s: got %v", addr, p)
+		}
+	}
+	f("", false, false, "")
+	f("127.0.0.1:9000", false, false, "")
+	f("[::1]:9000", false, false, "")
+	f("localhost:9000", false, false, "")
+	f(":9000", false, false, `--admin: warning: want a loopback address, or --admin-token-file or --admin-client-ca; got ":9000"`)
+	f("0.0.0.0:9000", true, false, "the token goes over the network in clear")
+	f("[::]:9000", true, true, "")
+	f("10.0.0.1:9000", false, true, "want a loopback address")
+}
+
 // TestReport: what people and what machines read of one check.
 func TestReport(t *testing.T) {
 	t.Chdir("../testdata/policy/bad")

@@ -89,7 +89,7 @@ func (c *compiler) compile() *Snapshot {
 		return strings.Count(s.models[i], "*") < strings.Count(s.models[j], "*") || s.models[j] == "*" && s.models[i] != "*"
 	})
 	s.Chain = filters.NewChain(stages, c.env.Metrics, c.env.Log)
-	c.warn(s)
+	c.warn(s, p.Upstreams)
 	return s
 }
 

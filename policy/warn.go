@@ -5,18 +5,20 @@ import (
 	"strings"
 	"time"
 
+	"blaze/filters/access"
 	"blaze/filters/auth"
 	"blaze/filters/authz"
 	"blaze/filters/ratelimit"
 	"blaze/policy/decode"
 	"blaze/telemetry/setting"
+	"blaze/upstream"
 )
 
 // soon is how far ahead an end is warned of.
 const soon = 30 * 24 * time.Hour
 
 // warn notes what is legal in a compiled policy but hardly meant.
-func (c *compiler) warn(s *Snapshot) {
+func (c *compiler) warn(s *Snapshot, upstreams map[string]upstream.Config) {
 	c.warnSecrets("", c.tree)
 	c.warnRoutes(s)
 	c.warnProxy(s)
@@ -26,7 +28,11 @@ func (c *compiler) warn(s *Snapshot) {
 	c.warnCaches(s, identity)
 	if limits, ok := c.configs["ratelimit"].(*ratelimit.Config); ok {
 		c.warnLimits(limits.Limits, identity != nil)
+		c.warnScopes(limits.Limits, identity, roles)
 	}
+	addresses, _ := c.configs["access"].(*access.Config)
+	c.warnAccess(addresses)
+	c.warnFallbacks(upstreams)
 	for _, st := range s.Chain.Stages() {
 		if st.OnError.String() == "open" && (st.Name == "auth" || st.Name == "authz" || st.Name == "access") {
 			c.warning("filters."+st.Name+".on_error", "closed, since open lets everybody in when "+st.Name+" cannot decide", "open")
