@@ -247,6 +247,7 @@ func TestReplay(t *testing.T) {
 	rec("", "/v1/chat/completions", llama, "missing_credentials auth/credentials")
 	rec("ci", "/v1/chat/completions", `{"model":"gpt-5","messages":[]}`, "model_not_allowed authz/model")
 	rec("ci", "/v1/chat/completions", llama, "rate_limit_exceeded ratelimit/per-user")
+	rec("ci", "/v1/chat/completions", llama, "address_denied scan/behavior.ban") // says nothing of the request
 	log.WriteString(`{"time":"2026-11-24T12:00:09.000Z","kind":"reload"}` + "\n")
 	f := func(text string, changed int, want ...string) {
 		t.Helper()
@@ -256,7 +257,7 @@ func TestReplay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d.Lines != 6 || d.Requests != 5 || d.Changed != changed {
+		if d.Lines != 7 || d.Requests != 5 || d.Changed != changed {
 			t.Errorf("got %+v, want %d changed", d, changed)
 		}
 		var got []string

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"blaze/filters"
+	"blaze/filters/scan/behavior"
 	"blaze/telemetry"
 )
 
@@ -176,8 +177,8 @@ func (p *replayer) read(log io.Reader) error {
 		if err := json.Unmarshal(line, &r); err != nil {
 			return fmt.Errorf("line %d is not a line of an audit log: %w", p.d.Lines, err)
 		}
-		if r.Request == nil {
-			continue // an event, or an exchange whose request was not kept
+		if r.Request == nil || r.Rule == behavior.Rule {
+			continue // an event, an exchange whose request was not kept, or somebody who was banned, whatever they asked for
 		}
 		if err := p.request(&r); err != nil {
 			return fmt.Errorf("line %d: %w", p.d.Lines, err)

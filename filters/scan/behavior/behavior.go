@@ -13,8 +13,8 @@ import (
 	"blaze/telemetry"
 )
 
-// rule is what logs, metrics and shadow counts call a refusal of who is banned.
-const rule = "behavior.ban"
+// Rule is what logs, metrics and shadow counts call a refusal of who is banned.
+const Rule = "behavior.ban"
 
 // What banned callers are told.
 var (
@@ -133,7 +133,7 @@ func (t *Tracker) running(target Target) (b Ban, now time.Time) {
 
 // refuse gives a ban its effect: one by hand always has it, one by score as mode and rollout say.
 func (t *Tracker) refuse(x *filters.Exchange, b *Ban, now time.Time, d *filters.Denial) filters.Verdict {
-	v := filters.Deny(d, rule).After(b.Until.Sub(now))
+	v := filters.Deny(d, Rule).After(b.Until.Sub(now))
 	if b.By == byHand {
 		return v
 	}

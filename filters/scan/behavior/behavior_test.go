@@ -245,7 +245,7 @@ func TestIdentities(t *testing.T) {
 	mallory, ada := as(from(t, office), "mallory", "https://id.example"), as(from(t, office), "ada", "https://id.example")
 	w.ends(mallory, filters.ThreatDetected, 10)
 	w.left(mallory, 15*time.Minute)
-	if v := w.Identified(mallory); v.Denial.Code != filters.InsufficientPermissions.Code || v.Rule != rule {
+	if v := w.Identified(mallory); v.Denial.Code != filters.InsufficientPermissions.Code || v.Rule != Rule {
 		t.Errorf("mallory is told %v (%s)", v.Denial, v.Rule)
 	}
 	w.left(as(from(t, "203.0.113.9"), "mallory", "https://id.example"), 15*time.Minute)
@@ -304,7 +304,7 @@ func TestModes(t *testing.T) {
 		if want := int(1 - (mode - filters.Shadow)); noted != want || events != want || int(counted) != want {
 			t.Errorf("%v: noted %v, told %v, counted %d", mode, x.Shadows, w.told, counted)
 		}
-		if mode == filters.Shadow && (w.told[0].Rule != "ban.shadow" || x.Shadows[0].Rule != rule || !w.Views()[0].Shadow || w.active() != 0) {
+		if mode == filters.Shadow && (w.told[0].Rule != "ban.shadow" || x.Shadows[0].Rule != Rule || !w.Views()[0].Shadow || w.active() != 0) {
 			t.Errorf("told %+v, noted %v", w.told, x.Shadows)
 		}
 		if _, err := w.Place(Target{Net: unit(x.Client)}, 0, ""); err != nil {

@@ -68,7 +68,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	x.Verdict = filters.Deny(filters.InvalidAPIKey, "")
 	f("a wrong key", x)
 	x.Client = netip.MustParseAddr("172.16.0.2")
-	x.Verdict = filters.Deny(addressBanned, rule)
+	x.Verdict = filters.Deny(addressBanned, Rule)
 	f("banned", x)
 }
 

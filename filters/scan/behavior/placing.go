@@ -24,7 +24,7 @@ func (t *Tracker) ban(x *filters.Exchange, who Target, now time.Time, why [cause
 	switch {
 	case what == full:
 		t.placed["full"].Inc()
-	case what == changed && !t.cfg.Enforced(x, rule):
+	case what == changed && !t.cfg.Enforced(x, Rule):
 		t.placed["shadow"].Inc()
 		t.tell("ban.shadow", &placed)
 	case what == changed:

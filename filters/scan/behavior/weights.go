@@ -96,7 +96,7 @@ func weigh(x *filters.Exchange) (w weight, ok bool) {
 	switch {
 	case strings.HasPrefix(x.Verdict.Rule, "secrets-"):
 		return w, false // who pastes a key, or is answered with one, is careless, no attacker
-	case x.Verdict.Rule == rule || !ok && code != filters.UnknownRoute.Code && code != filters.MethodNotAllowed.Code:
+	case x.Verdict.Rule == Rule || !ok && code != filters.UnknownRoute.Code && code != filters.MethodNotAllowed.Code:
 		return w, false
 	case x.Endpoint == nil && len(x.Path.Raw) > 0 && w.cause != threats && w.first < unknownPath.first || !ok:
 		return unknownPath, true
