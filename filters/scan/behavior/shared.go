@@ -21,8 +21,8 @@ var putText string
 var getText string
 
 const (
-	syncTimeout = 500 * time.Millisecond
-	batch       = 256 // bans in one call
+	syncTimeout = 500 * time.Millisecond // of one call
+	batch       = 128                    // bans in one call
 	maxDirty    = 1 << 14
 )
 
@@ -89,8 +89,6 @@ func (t *Tracker) look(ctx context.Context) error {
 	s := &t.shared
 	s.looking.Lock()
 	defer s.looking.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
-	defer cancel()
 	err := t.agree(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +99,7 @@ func (t *Tracker) look(ctx context.Context) error {
 }
 
 func (t *Tracker) agree(ctx context.Context) error {
-	for {
+	for range 2 * maxBans / batch { // the whole list and more; what is left then is for the next look
 		if err := t.push(ctx); err != nil {
 			return err
 		}
@@ -110,6 +108,7 @@ func (t *Tracker) agree(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // pull reads one batch; more says that there is something left to do.
@@ -118,6 +117,8 @@ func (t *Tracker) pull(ctx context.Context) (more bool, err error) {
 	s.mu.Lock()
 	seen := s.seen
 	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
 	out, err := r.get.Run(ctx, r.redis.Client, []string{r.key("entries"), r.key("order"), r.key("number"), r.key("epoch")}, seen, batch).StringSlice()
 	if err != nil {
 		return false, err
@@ -212,6 +213,8 @@ func (t *Tracker) write(ctx context.Context, some []Target) error {
 		args = append(args, entryName(target), b.changed().UnixMilli(), b.memory().UnixMilli(), force, text)
 	}
 	keys := []string{r.key("entries"), r.key("order"), r.key("ends"), r.key("number"), r.key("epoch")}
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
 	return r.put.Run(ctx, r.redis.Client, keys, args...).Err()
 }
 
