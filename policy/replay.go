@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
-	"sort"
-	"strings"
 	"time"
 
 	"blaze/filters"
@@ -19,52 +16,6 @@ import (
 
 // maxRecord bounds one line of an audit log.
 const maxRecord = 256 << 20
-
-// Difference is what a replay found.
-type Difference struct {
-	Lines    int `json:"lines"`     // of all logs
-	Requests int `json:"requests"`  // that could be replayed
-	HeadOnly int `json:"head_only"` // of them, without their bodies: only what the head decides was compared
-	Changed  int `json:"changed"`
-	// Rules lists the changes by what decided before and after, the most frequent first.
-	Rules []RuleChange `json:"rules"`
-}
-
-// RuleChange counts the requests whose verdict went from Was to Now.
-type RuleChange struct {
-	Was      string   `json:"was"` // pass, or code filter/rule
-	Now      string   `json:"now"`
-	Count    int      `json:"count"`
-	Examples []string `json:"examples"` // request ids
-}
-
-const maxExamples = 5
-
-// record is one line of an audit log, as far as a replay reads it.
-type record struct {
-	Time    string `json:"time"`
-	ID      string `json:"request_id"`
-	Client  string `json:"client"`
-	Subject string `json:"subject"`
-	Tenant  string `json:"tenant"`
-	Tier    string `json:"tier"`
-	KeyID   string `json:"key_id"`
-	Method  string `json:"method"`
-	Status  int    `json:"status"`
-	Filter  string `json:"filter"`
-	Rule    string `json:"rule"`
-	Code    string `json:"code"`
-	Request *struct {
-		Target  string `json:"target"`
-		Headers []struct {
-			Name  string `json:"name"`
-			Value string `json:"value"`
-		} `json:"headers"`
-		Roles     []string `json:"roles"`
-		BodyBytes int      `json:"body_bytes"`
-		Body      *string  `json:"body"`
-	} `json:"request"`
-}
 
 // Replay judges the requests recorded in logs by the policy of o, in their order and by their own clock, and compares the
 // verdicts with those recorded. Nothing is sent; limits take what they would have taken. What no log holds is taken as it
@@ -253,112 +204,9 @@ func (p *replayer) head(x *filters.Exchange, gate Gate) filters.Verdict {
 	return p.snap.Head(x, p.chain)
 }
 
-// call makes the call of a record.
-func (r *record) call() (Call, error) {
-	at, err := time.Parse(time.RFC3339Nano, r.Time)
-	if err != nil {
-		return Call{}, fmt.Errorf("not a time: %q", r.Time)
-	}
-	client, err := netip.ParseAddr(r.Client)
-	if err != nil {
-		return Call{}, fmt.Errorf("not an address: %q", r.Client)
-	}
-	var head bytes.Buffer
-	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\n", r.Method, r.Request.Target)
-	host := false
-	for _, h := range r.Request.Headers {
-		if strings.ContainsAny(h.Name+h.Value, "\r\n") {
-			return Call{}, fmt.Errorf("a header field %q over more than one line", h.Name)
-		}
-		host = host || strings.EqualFold(h.Name, "host")
-		fmt.Fprintf(&head, "%s: %s\r\n", h.Name, h.Value)
-	}
-	if !host {
-		head.WriteString("Host: blaze.test\r\n")
-	}
-	head.WriteString("\r\n")
-	c := Call{Head: head.Bytes(), Client: client, Key: r.KeyID, ID: r.ID, At: at}
-	if r.Request.Body != nil {
-		c.Body = []byte(*r.Request.Body)
-	}
-	return c, nil
-}
-
-// byPolicy reports whether an answer with this code was the policy's decision, and not that of a model server or a clock.
-func (r *record) byPolicy() bool {
-	switch r.Code {
-	case "", "upstream_error", "upstream_unavailable", "upstream_timeout", "draining", "internal_error", "request_timeout":
-		return false
-	case "queue_full", "queue_timeout":
-		return r.Filter == "ratelimit"
-	}
-	return true
-}
-
-// malformed reports whether the request was refused before any filter, for the bytes of its head.
-func (r *record) malformed() bool {
-	return r.Filter == "" && r.Code == "invalid_request" && r.Rule == "http"
-}
-
-// verdict is what was recorded: pass, or what refused.
-func (r *record) verdict() string {
-	if !r.byPolicy() {
-		return "pass"
-	}
-	by := r.Filter
-	if by == "" {
-		by = "proxy"
-	}
-	return r.Code + " " + by + "/" + r.Rule
-}
-
 func describe(r ruling) string {
 	if r.verdict.Passed() {
 		return "pass"
 	}
 	return r.code() + " " + r.by + "/" + r.verdict.Rule
-}
-
-func (p *replayer) change(was, now, id string) {
-	p.d.Changed++
-	key := [2]string{was, now}
-	c := p.found[key]
-	if c == nil {
-		c = &RuleChange{Was: was, Now: now}
-		p.found[key] = c
-	}
-	c.Count++
-	if len(c.Examples) < maxExamples {
-		c.Examples = append(c.Examples, id)
-	}
-}
-
-func (p *replayer) difference() *Difference {
-	p.d.Rules = []RuleChange{}
-	for _, c := range p.found {
-		p.d.Rules = append(p.d.Rules, *c)
-	}
-	sort.Slice(p.d.Rules, func(i, j int) bool {
-		a, b := p.d.Rules[i], p.d.Rules[j]
-		if a.Count != b.Count {
-			return a.Count > b.Count
-		}
-		return a.Was+a.Now < b.Was+b.Now
-	})
-	return &p.d
-}
-
-// WriteText writes the difference for people.
-func (d *Difference) WriteText(w io.Writer) error {
-	var b strings.Builder
-	for _, r := range d.Rules {
-		fmt.Fprintf(&b, "%6d  %s → %s  (%s)\n", r.Count, r.Was, r.Now, strings.Join(r.Examples, ", "))
-	}
-	fmt.Fprintf(&b, "%d of %d requests get another verdict", d.Changed, d.Requests)
-	if d.HeadOnly > 0 {
-		fmt.Fprintf(&b, "; %d were recorded without their bodies (telemetry.audit.bodies: full), so only their heads were judged", d.HeadOnly)
-	}
-	b.WriteString("\n")
-	_, err := io.WriteString(w, b.String())
-	return err
 }
