@@ -65,6 +65,9 @@ func (e *exchange) account() *telemetry.Record {
 	if e.Verdict.Denied() {
 		r.Filter, r.Rule, r.Code = e.DeniedBy, e.Verdict.Rule, e.Verdict.Denial.Code
 		r.Field, r.Excerpt = e.Verdict.Field, e.Verdict.Excerpt
+		if r.Filter == "" && r.Rule != "" && e.Verdict.Denial.Status < 500 {
+			r.Filter = ownRefusal
+		}
 	}
 	r.Shadow = e.Shadows
 	r.BytesIn, r.BytesOut, r.Frames = e.BytesIn, e.BytesOut, e.Frames
@@ -77,6 +80,10 @@ func (e *exchange) account() *telemetry.Record {
 	}
 	return r
 }
+
+// ownRefusal stands in records where a filter's name does, for what the proxy itself refuses: requests that are malformed,
+// ambiguous, too large or too slow.
+const ownRefusal = "proxy"
 
 // overhead is the time spent in Blaze itself: until the request was sent, less waiting for the client's body and in
 // queues, and in the relay between the upstream's bytes.

@@ -67,7 +67,7 @@ func Catalogue() []Metric {
 		counter("blaze_scan_excepted_total", "values", "Values in which the scan found something that an exception of the policy lets pass."),
 		histogram("blaze_scan_prompt_score", "score", "Highest prompt-injection score of a request, of those that have prompts: what a threshold would tell.", scores),
 		histogram("blaze_filter_seconds", "seconds", "Time of one filter in one phase, of the exchanges that are timed.", perFilter, "filter", "phase"),
-		counter("blaze_denials_total", "exchanges", "Refused exchanges, by who refused and what the client was told.", "filter", "rule", "code"),
+		counter("blaze_denials_total", "exchanges", "Refused exchanges, by who refused and what the client was told; what is malformed, too large or too slow is refused by proxy.", "filter", "rule", "code"),
 		counter("blaze_shadow_decisions_total", "decisions", "Refusals that were not enforced.", "filter", "rule"),
 		counter("blaze_params_clamped_total", "parameters", "Parameters of requests made smaller by params, by rule.", "rule"),
 		counter("blaze_security_events_total", "events", "Security events: denials, bans, failed logins, reloads, admin actions.", "kind"),
