@@ -14,7 +14,8 @@ type guard struct {
 	state   guardState
 	left    int64   // bytes of a body or chunk that are to come
 	length  int64   // what this head announced
-	part    []byte  // a line that has not ended yet
+	part    []byte  // a line that has not ended yet; of one that says nothing about framing, its end
+	dull    bool    // it is such a line
 	begun   bool    // this head's request line has come
 	http11  bool    // and says so
 	odd     bool    // this head's framing is ambiguous: strictness refuses it, and the connection ends
@@ -40,13 +41,13 @@ var (
 	errChunkLine = errors.New("a chunk's size is not a number with proper extensions")
 	errChunkEnd  = errors.New("a chunk does not end where its size says")
 	errTrailer   = errors.New("a trailer is no field")
-	errExcess    = errors.New("too much around the chunks")
+	errExcess    = errors.New("too much around the chunks, or in a line about framing")
 )
 
 const (
-	maxChunkLine = 1 << 10
-	maxExcess    = 16 << 10 // as in net/http: some chunks may be wordy, not all
-	maxTrailers  = 8 << 10
+	maxLine     = 1 << 10  // of a line about framing, in pieces or around chunks
+	maxExcess   = 16 << 10 // as in net/http: some chunks may be wordy, not all
+	maxTrailers = 8 << 10
 )
 
 // read reads from r. What comes before the first bad byte is given out, so that the requests before it are served.
@@ -93,7 +94,10 @@ func (g *guard) see(p []byte) (int, error) {
 		end := bytes.IndexByte(p[at:], '\n')
 		if end < 0 {
 			g.part = append(g.part, p[at:]...)
-			if g.state != inHead && len(g.part) > maxChunkLine {
+			if g.state == inHead {
+				g.forget()
+			}
+			if len(g.part) > maxLine {
 				return at, errExcess
 			}
 			return len(p), nil
@@ -111,6 +115,27 @@ func (g *guard) see(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// forget keeps of a head's line that has not ended only what matters: fasthttp holds the rest already.
+func (g *guard) forget() {
+	const end = 16 // holds " HTTP/1.1\r"
+	if !g.dull && string(g.part) == "\r" {
+		return // an empty line
+	}
+	if g.dull = g.dull || !g.begun || !mayFrame(g.part); g.dull && len(g.part) > end {
+		g.part = append(g.part[:0], g.part[len(g.part)-end:]...)
+	}
+}
+
+// mayFrame reports whether a line that begins with b may be one of the fields that headLine reads.
+func mayFrame(b []byte) bool {
+	for _, name := range [...]string{"content-length:", "transfer-encoding:"} {
+		if n := min(len(b), len(name)); bytes.EqualFold(b[:n], []byte(name[:n])) {
+			return true
+		}
+	}
+	return false
+}
+
 func (g *guard) bodyEnds() {
 	if g.state == inChunk {
 		g.state = inChunkEnd
@@ -121,11 +146,7 @@ func (g *guard) bodyEnds() {
 
 // next begins the next head.
 func (g *guard) next() {
-	part := g.part[:0]
-	if cap(part) > 4<<10 {
-		part = nil
-	}
-	*g = guard{part: part}
+	*g = guard{part: g.part[:0]}
 }
 
 // take reads one whole line, its end included.
@@ -154,22 +175,34 @@ func (g *guard) take(line []byte) error {
 }
 
 func (g *guard) headLine(line []byte) {
+	dull := g.dull
+	g.dull = false
 	switch {
-	case len(line) == 0 && g.begun:
+	case dull && g.begun:
+	case len(line) == 0 && !dull && g.begun:
 		g.headEnds()
-	case len(line) == 0: // before a request line empty lines are skipped (RFC 9112, 2.2)
+	case len(line) == 0 && !dull: // before a request line empty lines are skipped (RFC 9112, 2.2)
 	case !g.begun:
 		g.begun, g.http11 = true, bytes.HasSuffix(line, []byte(" HTTP/1.1"))
 	case line[0]|0x20 == 'c' || line[0]|0x20 == 't':
-		name, value, _ := bytes.Cut(line, []byte{':'})
-		value = bytes.Trim(value, " \t")
-		if g.framing.field(name, value, g.http11) != "" {
-			g.odd = true
-		} else if len(name) == len("content-length") && bytes.EqualFold(name, []byte("content-length")) {
-			for _, c := range value {
-				g.length = 10*g.length + int64(c-'0')
-			}
-		}
+		g.field(line)
+	}
+}
+
+// field takes what a field says about framing.
+func (g *guard) field(line []byte) {
+	name, value, ok := bytes.Cut(line, []byte{':'})
+	length := bytes.EqualFold(name, []byte("content-length"))
+	if !ok || !length && !bytes.EqualFold(name, []byte("transfer-encoding")) {
+		return // a field of no account, or none: strictness says
+	}
+	value = bytes.Trim(value, " \t")
+	if g.framing.field(name, value, g.http11) != "" {
+		g.odd = true
+		return
+	}
+	for i := 0; length && i < len(value); i++ {
+		g.length = 10*g.length + int64(value[i]-'0')
 	}
 }
 
@@ -196,7 +229,7 @@ func (g *guard) sizeLine(line []byte) error {
 		}
 		g.left = g.left<<4 | int64(d)
 	}
-	if n == 0 || n > 15 || len(line) > maxChunkLine || !validExtensions(line[n:]) {
+	if n == 0 || n > 15 || len(line) > maxLine || !validExtensions(line[n:]) {
 		return errChunkLine
 	}
 	if g.left == 0 {
