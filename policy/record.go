@@ -78,7 +78,7 @@ func (r *record) byPolicy() bool {
 
 // malformed reports whether the request was refused before any filter, for the bytes of its head.
 func (r *record) malformed() bool {
-	return r.Filter == "" && r.Code == "invalid_request" && r.Rule == "http"
+	return (r.Filter == "" || r.Filter == "proxy") && r.Code == "invalid_request" && r.Rule == "http"
 }
 
 // verdict is what was recorded: pass, or what refused.
