@@ -19,16 +19,17 @@ const saveEvery = 5 * time.Minute
 // observe takes every metric's state into the history.
 func (t *Telemetry) observe(now time.Time) { t.past.Observe(now, t.Metrics.samples()) }
 
-// samples is every metric's state; a histogram's series are summed, since buckets are many and quantiles are asked of
-// the whole.
+// maxUpstreams bounds the upstreams whose histograms are told apart; the rest are one.
+const maxUpstreams = 16
+
+// samples is every metric's state. A histogram's series are summed by upstream, where it has one, and else all together:
+// buckets are many, and quantiles are asked of the whole or of one upstream.
 func (m *Metrics) samples() []history.Sample {
 	var out []history.Sample
 	for _, f := range m.all() {
 		all := f.all()
 		if f.Kind == KindHistogram {
-			if len(all) > 0 {
-				out = append(out, f.summed(all))
-			}
+			out = append(out, f.summed(all)...)
 			continue
 		}
 		kind := history.Counter
@@ -42,14 +43,35 @@ func (m *Metrics) samples() []history.Sample {
 	return out
 }
 
-func (f *family) summed(all []*series) history.Sample {
-	out := history.Sample{Name: f.Name, Kind: history.Histogram, Bounds: f.Buckets, Counts: make([]uint64, len(f.Buckets)+1)}
-	for _, s := range all {
-		counts, _, sum := s.histogram.state()
-		for i, c := range counts {
-			out.Counts[i] += c
+func (f *family) summed(all []*series) []history.Sample {
+	by := slices.Index(f.Labels, "upstream")
+	var out []history.Sample
+	of := func(s *series) *history.Sample {
+		var labels []history.Label
+		if by >= 0 {
+			labels = []history.Label{{Name: "upstream", Value: s.values[by]}}
 		}
-		out.Sum += sum
+		for i := range out {
+			if slices.Equal(out[i].Labels, labels) {
+				return &out[i]
+			}
+		}
+		if len(out) > maxUpstreams {
+			return &out[maxUpstreams]
+		}
+		if len(out) == maxUpstreams {
+			labels[0].Value = other
+		}
+		out = append(out, history.Sample{Name: f.Name, Labels: labels, Kind: history.Histogram, Bounds: f.Buckets, Counts: make([]uint64, len(f.Buckets)+1)})
+		return &out[len(out)-1]
+	}
+	for _, s := range all {
+		sum := of(s)
+		counts, _, total := s.histogram.state()
+		for i, c := range counts {
+			sum.Counts[i] += c
+		}
+		sum.Sum += total
 	}
 	return out
 }

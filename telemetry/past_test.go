@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -147,4 +148,48 @@ func runReal(t *testing.T, tel *telemetry.Telemetry) (stop func()) {
 	done := make(chan struct{})
 	go func() { defer close(done); tel.Run(ctx) }()
 	return func() { cancel(); <-done }
+}
+
+// Quantiles can be asked of one upstream and of all together; past the bound, upstreams count as one.
+func TestHistoryByUpstream(t *testing.T) {
+	tel, _ := newTelemetry(t)
+	for i := range 20 {
+		for range 10 {
+			r := served()
+			r.Upstream = fmt.Sprintf("u%02d", i)
+			r.FirstByte = time.Duration(1+i) * 20 * time.Millisecond
+			tel.Exchange(r)
+		}
+	}
+	telemetry.Tick(tel, time.Now())
+	url := admin(t, tel, telemetry.AdminOptions{}) + "/metrics/history?name=blaze_time_to_first_token_seconds&since=5m&step=5m&fn=p50"
+	ask := func(more string) (out map[string]float64) {
+		t.Helper()
+		var got struct {
+			Series []struct {
+				Labels map[string]string
+				Points []*float64
+			}
+		}
+		getJSON(t, url+more, &got)
+		out = map[string]float64{}
+		for _, s := range got.Series {
+			for _, p := range s.Points {
+				if p != nil {
+					out[s.Labels["upstream"]] = *p
+				}
+			}
+		}
+		return out
+	}
+	by := ask("&by=upstream")
+	if len(by) != 17 || by["u00"] > .03 || by["u15"] < .25 || by["other"] < .25 {
+		t.Errorf("by upstream: %v", by)
+	}
+	if one := ask("&label.upstream=u00"); len(one) != 1 || one["u00"] != by["u00"] {
+		t.Errorf("one: %v", one)
+	}
+	if all := ask("&by=none"); len(all) != 1 || all[""] < .1 || all[""] > .3 {
+		t.Errorf("all: %v", all)
+	}
 }

@@ -1,6 +1,8 @@
 package telemetry_test
 
 import (
+	"math"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +82,54 @@ func TestSuggestions(t *testing.T) {
 	f("cpu_quota", "Raise the container's CPU limit", "20 % of its scheduling periods", func(tel *telemetry.Telemetry, _ int) {
 		tel.Metrics.Gauge("blaze_system_cpu_throttled_percent", func() float64 { return 20 })
 	})
+}
+
+// A limit that did nothing in a day of traffic is said to be too wide; one that did, or a quiet day, says nothing.
+func TestIdleLimitSuggestion(t *testing.T) {
+	f := func(requestsPerMinute int, decisions int64, want bool) {
+		t.Helper()
+		now := time.Now().Add(-25 * time.Hour)
+		tel := telemetry.New(telemetry.Options{Output: &strings.Builder{}, Now: func() time.Time { return now }})
+		tel.Metrics.Counter("blaze_ratelimit_decisions_total", "wide", "reject").Add(decisions)
+		for range 25 * 60 {
+			now = now.Add(time.Minute)
+			for range requestsPerMinute {
+				tel.Exchange(served())
+			}
+			telemetry.Tick(tel, now)
+		}
+		var got struct{ Suggestions []telemetry.Suggestion }
+		getJSON(t, admin(t, tel, telemetry.AdminOptions{})+"/suggestions", &got)
+		there := false
+		for _, s := range got.Suggestions {
+			if s.Rule == "idle_limit" {
+				there = strings.Contains(s.Advice, `"wide"`) && s.Figures["requests"] >= 10000
+			}
+		}
+		if there != want {
+			t.Errorf("%d requests a minute, %d decisions: %+v", requestsPerMinute, decisions, got.Suggestions)
+		}
+	}
+	f(8, 0, true)
+	f(8, 3, false)
+	f(1, 0, false)
+}
+
+// A container with a bound that the runtime does not know of is told; one that it knows of is not.
+func TestMemoryLimitSuggestion(t *testing.T) {
+	f := func(limit int64, want string) {
+		t.Helper()
+		old := debug.SetMemoryLimit(limit)
+		defer debug.SetMemoryLimit(old)
+		got, there := advised(t, func(tel *telemetry.Telemetry, _ int) {
+			tel.Metrics.Gauge("blaze_system_memory_limit_bytes", func() float64 { return 512 << 20 }, "container")
+		})["memory_limit"]
+		if there != (want != "") || !strings.Contains(got.Advice, want) {
+			t.Errorf("limit %d: got %+v", limit, got)
+		}
+	}
+	f(math.MaxInt64, "Set GOMEMLIMIT to about 461MiB")
+	f(4<<30, "")
 }
 
 func TestMemoryTrend(t *testing.T) {

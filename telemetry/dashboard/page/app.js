@@ -37,6 +37,7 @@ let calm = '';
 const charts = [
   {title: 'Requests per second', unit: 'number', ask: 'name=blaze_requests_total&fn=rate&by=status_class', label: 'status_class'},
   {title: 'Time to first token', unit: 'seconds', lines: quantiles('blaze_time_to_first_token_seconds', 'p50', 'p95')},
+  {title: 'First token by upstream, p95', unit: 'seconds', ask: 'name=blaze_time_to_first_token_seconds&fn=p95&by=upstream', label: 'upstream', least: 2},
   {title: 'Whole request', unit: 'seconds', lines: quantiles('blaze_request_duration_seconds', 'p50', 'p95', 'p99')},
   {title: "Blaze's own overhead", unit: 'seconds', lines: quantiles('blaze_overhead_seconds', 'p50', 'p99')},
   {title: 'Time between tokens', unit: 'seconds', lines: quantiles('blaze_inter_token_seconds', 'p50', 'p95')},
@@ -73,6 +74,7 @@ async function drawCharts() {
     }
     const total = l => l.points.reduce((sum, p) => sum + (p || 0), 0);
     if (lines.length > 6) lines = lines.sort((a, b) => total(b) - total(a)).slice(0, 6);
+    if (lines.length < (c.least || 0)) { c.figure.hidden = true; return; }
     c.figure.hidden = lines.every(l => [...l.points, ...l.before].every(p => p === null));
     if (c.figure.hidden) quiet.push(c.title.toLowerCase()); else drawChart(c.figure, c.title, c.unit, lines, grid?.from || 0, grid?.step_seconds || 10);
   }));
