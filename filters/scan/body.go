@@ -39,7 +39,7 @@ func (p *pass) document(d *engine.Document) filters.Verdict {
 
 func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Verdict, bool) {
 	raw := d.Body[val.Off : val.Off+val.Len]
-	if val.Kind == engine.Text {
+	if val.Kind == engine.Text || val.Known {
 		return filters.Verdict{}, false
 	}
 	if val.Escaped {

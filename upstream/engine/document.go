@@ -23,6 +23,7 @@ type Value struct {
 	Off, Len uint32
 	Kind     Kind
 	Escaped  bool // holds a backslash escape
+	Known    bool // a key that the shape has: a word of the engine's own
 }
 
 // Field is one member of the top-level object, in the order sent. Value spans the whole JSON value.

@@ -240,3 +240,29 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestKnownKeys: a key is known by where it stands, however it is written, and never by its name alone.
+func TestKnownKeys(t *testing.T) {
+	body := `{"model":"m","\u006dessages":[{"role":"user","content":"x","made_up":1}],"metadata":{"model":"x","role":"y"},"messages2":[]}`
+	var d Document
+	if err := d.Parse(Chat, []byte(body), Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	var known, others []string
+	for _, v := range d.Values {
+		switch name := string(d.Text(v)); {
+		case v.Kind != Key && v.Known:
+			t.Errorf("%q is no key, but known", name)
+		case v.Known:
+			known = append(known, name)
+		case v.Kind == Key:
+			others = append(others, name)
+		}
+	}
+	if got, want := strings.Join(known, " "), `model \u006dessages role content metadata`; got != want {
+		t.Errorf("known: %s; want %s", got, want)
+	}
+	if got, want := strings.Join(others, " "), "made_up model role messages2"; got != want {
+		t.Errorf("not known: %s; want %s", got, want)
+	}
+}

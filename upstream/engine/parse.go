@@ -126,8 +126,9 @@ func (d *Document) member(at int, f *frame) (*spec, int, error) {
 	if !d.seen.add(d, f.object, uint32(len(d.Values)-1), name) {
 		return nil, off, broken(off, "a key appears twice")
 	}
-	s, ok := f.spec.member(name)
-	if !ok {
+	s, known := f.spec.member(name)
+	d.Values[len(d.Values)-1].Known = known
+	if s == nil {
 		return nil, off, broken(off, "a key differs from a known one by case alone")
 	}
 	if s == unknown && string(name) == "__proto__" { // to JavaScript it is no key like others

@@ -35,9 +35,9 @@ func (s *spec) element() *spec {
 	return unknown
 }
 
-// member is what is expected under name in an object here. It is false when name is a known one but for its case: Go's
-// encoding/json (Ollama) would read it, others would not.
-func (s *spec) member(name []byte) (*spec, bool) {
+// member is what is expected under name in an object here, and whether the shape knows the name. It is nil when name is a
+// known one but for its case: Go's encoding/json (Ollama) would read it, others would not.
+func (s *spec) member(name []byte) (of *spec, known bool) {
 	if c, ok := s.keys[string(name)]; ok {
 		return c, true
 	}
@@ -45,9 +45,9 @@ func (s *spec) member(name []byte) (*spec, bool) {
 		return nil, false
 	}
 	if s.rest != nil {
-		return s.rest, true
+		return s.rest, false
 	}
-	return unknown, true
+	return unknown, false
 }
 
 // longestKey bounds the known names, so that a name can be folded on the stack.
