@@ -40,13 +40,19 @@ func sdk(t *testing.T, opts ...option.RequestOption) (openai.Client, *served) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(sdkKey))
 	s := serve(t, sdkPolicy, "HASH=sha256:"+hex.EncodeToString(sum[:]))
+	return clientOf(t, s, opts...), s
+}
+
+// clientOf is the official client of a proxy.
+func clientOf(t *testing.T, s *served, opts ...option.RequestOption) openai.Client {
+	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	base := []option.RequestOption{
 		option.WithBaseURL(s.url() + "/v1"), option.WithAPIKey(sdkKey), option.WithMaxRetries(0),
 		option.WithHTTPClient(&http.Client{Transport: transport}),
 	}
-	return openai.NewClient(append(base, opts...)...), s
+	return openai.NewClient(append(base, opts...)...)
 }
 
 func chat(text string) openai.ChatCompletionNewParams {

@@ -100,8 +100,17 @@ func (r *relay) through(b []byte, last bool) {
 // filtered sends an answer that was read whole, as the filter leaves it.
 func (r *relay) filtered(body []byte) {
 	e, f := r.e, &r.frames
-	var v filters.Verdict
-	f.out, v = r.filter.Read(f.out[:0], body, true)
+	f.out = f.out[:0]
+	v := filters.Pass()
+	for n := 1; n > 0 && r.events && v.Passed(); { // frames that a client without chunks gets in one piece
+		if n = frameEnd(body, r.sse); n > 0 {
+			f.out, v = r.filter.Read(f.out, body[:n], false)
+			body = body[n:]
+		}
+	}
+	if v.Passed() {
+		f.out, v = r.filter.Read(f.out, body, true)
+	}
 	r.end()
 	h := &e.ctx.Response.Header
 	if !v.Passed() {
