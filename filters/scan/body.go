@@ -28,6 +28,9 @@ func (p *pass) document(d *engine.Document) filters.Verdict {
 			return v
 		}
 	}
+	if v := p.unseen(d); !v.Passed() {
+		return v
+	}
 	if v := p.said(d); !v.Passed() {
 		return v
 	}
@@ -58,7 +61,11 @@ func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Ver
 	case engine.URL:
 		return p.url(raw, at)
 	}
-	return p.judge(raw, detect.Field, at)
+	v, bad := p.judge(raw, detect.Field, at)
+	if bad && p.withoutMarkup(val, raw, detect.Field, at) {
+		return filters.Verdict{}, false
+	}
+	return v, bad
 }
 
 // url judges what a model server would fetch: where it leads, then what it is made of. A picture in a data URI is not text.

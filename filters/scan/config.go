@@ -23,6 +23,7 @@ type Config struct {
 	Upload    Upload          `yaml:"upload" doc:"files in multipart forms: name, type by content, size and count"`
 	Secrets   Secrets         `yaml:"secrets" doc:"keys, tokens and personal data, in prompts and in answers, streams too"`
 	Prompt    PromptInjection `yaml:"prompt_injection" doc:"prompts that set themselves against the instructions the model was given"`
+	Invisible Invisible       `yaml:"invisible" doc:"invisible and bidirectional control characters in prompts"`
 	JSON      JSON            `yaml:"json" doc:"bounds on JSON bodies; beyond one, 400 invalid_json"`
 	Except    []Exception     `yaml:"except" doc:"exceptions: a rule that is not asked on one route or in one field"`
 
@@ -32,7 +33,7 @@ type Config struct {
 // Rule is what every rule of the scan has.
 type Rule struct {
 	filters.Rollout `yaml:",inline"`
-	Action          Action `yaml:"action" doc:"block refuses the request; sanitize would forward it without the offending part, which none of the scan's rules can do yet" default:"block"`
+	Action          Action `yaml:"action" doc:"block refuses the request; sanitize forwards it without the offending part, which xss alone can do, in values of a JSON body; elsewhere it refuses" default:"block"`
 }
 
 // SSRF is the rule for URLs.
@@ -99,9 +100,9 @@ func (c *Config) structural() [detect.Classes]Rule {
 
 // check lists everything wrong with c, beyond what the decoder saw.
 func (c *Config) check() error {
-	problems := c.Secrets.check()
+	problems := append(c.Secrets.check(), c.Invisible.check()...)
 	for class, r := range c.structural() {
-		if r.Action == Sanitize {
+		if r.Action == Sanitize && detect.Class(class) != detect.XSS {
 			problems = append(problems, setting.Wrong(detect.Class(class).String()+".action", "block: there is no safe way to take this out", r.Action.String()))
 		}
 	}

@@ -131,7 +131,7 @@ func ruleNames() (names []string) {
 	for _, k := range secrets.Kinds() {
 		names = append(names, "secrets-"+k.ID)
 	}
-	names = append(names, hitSecrets.String())
+	names = append(names, hitSecrets.String(), hitInvisible.String(), ruleInvisible)
 	return append(names, hitNames.String(), hitSSRF.String(), ruleModelName, ruleToolName, rulePrompt)
 }
 

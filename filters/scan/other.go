@@ -11,10 +11,11 @@ const (
 	hitUpload
 	hitSecrets
 	hitPrompt
+	hitInvisible
 	others
 )
 
-var otherNames = [others]string{"names", "ssrf", "upload", "secrets", rulePrompt}
+var otherNames = [others]string{"names", "ssrf", "upload", "secrets", rulePrompt, "invisible"}
 
 func (o other) String() string { return otherNames[o] }
 

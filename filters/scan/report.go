@@ -28,6 +28,7 @@ var tooHard = filters.InvalidRequest.With("A value is encoded too deeply, or is 
 // judge holds one decoded value against the rules. at is where it stood.
 func (p *pass) judge(value []byte, place detect.Place, at spot) (filters.Verdict, bool) {
 	p.Skip(nil)
+	p.class = detect.Classes
 	for p.want != 0 {
 		hit, found := p.f.set.Scan(&p.Scratch, value, p.want, place)
 		if !found {
@@ -45,6 +46,7 @@ func (p *pass) judge(value []byte, place detect.Place, at spot) (filters.Verdict
 		p.count(p.f.hits[class])
 		v := filters.Deny(filters.ThreatDetected, hit.Rule.ID).At(at.String(), excerpt(hit.Text, hit.From, hit.To))
 		if v = p.f.rules[class].Decide(p.x, name, v); !v.Passed() {
+			p.class = class
 			return v, true
 		}
 		p.want &^= 1 << class // in shadow, and noted

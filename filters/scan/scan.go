@@ -34,6 +34,8 @@ type Filter struct {
 	clean    *clean
 	secrets  *secretsRule // nil when it is off
 
+	unseen unseenSet // the characters that are looked for in prompts
+
 	behavior *behavior.Tracker
 	prompt   *promptRule
 	scores   *telemetry.Histogram // of prompts
@@ -67,6 +69,7 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	}
 	f.excepted = env.Metrics.Counter("blaze_scan_excepted_total")
 	f.limits = env.Metrics.Counter("blaze_scan_hits_total", "limit")
+	f.unseen = cfg.Invisible.set()
 	return f, f.newSecrets(cfg.Secrets, prev, env)
 }
 
@@ -91,6 +94,9 @@ type pass struct {
 	files bool        // and that for uploads
 	spans []secrets.Span
 	noted [2]uint64 // kinds of secrets that were noted in shadow
+
+	class   detect.Class // by whose rule judge has refused a value
+	changed []rewritten  // by offset: values that will be sent otherwise than they came
 
 	prompt promptWork
 }
@@ -132,6 +138,8 @@ const keepScratch = 64 << 10
 
 func (f *Filter) release(p *pass) {
 	p.x, p.f = nil, nil
+	clear(p.changed)
+	p.changed = p.changed[:0]
 	if cap(p.value) > keepScratch {
 		p.value = nil
 	}

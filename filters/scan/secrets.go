@@ -103,23 +103,32 @@ func (p *pass) said(d *engine.Document) filters.Verdict {
 	if r := p.f.secrets; r == nil || !r.prompts {
 		return filters.Pass()
 	}
-	unknown := d.Shape() == engine.Opaque
 	for i := range d.Values {
 		val := &d.Values[i]
-		if val.Kind != engine.Text && !(unknown && val.Kind == engine.Structure) {
+		if !promptIn(d, val) {
 			continue
 		}
-		raw := d.Text(*val)
-		text := raw
-		if val.Escaped {
-			p.value = appendUnquoted(p.value[:0], raw)
-			text = p.value
-		}
-		if v, bad := p.conceal(text, raw, val.Off, val.Escaped, true, spot{doc: d, off: val.Off}); bad {
+		if v, bad := p.saidIn(d, val); bad {
 			return v
 		}
 	}
 	return filters.Pass()
+}
+
+// saidIn looks into one prompt. One that was written anew already is judged, and written, as it will be sent.
+func (p *pass) saidIn(d *engine.Document, val *engine.Value) (filters.Verdict, bool) {
+	at, text, edits := spot{doc: d, off: val.Off}, p.text(d, val), len(p.x.Edits)
+	changed := p.wasChanged(val.Off)
+	if changed == nil {
+		return p.conceal(text, d.Text(*val), val.Off, val.Escaped, true, at)
+	}
+	v, bad := p.conceal(text, text, 0, false, true, at)
+	if bad || len(p.x.Edits) == edits {
+		return v, bad
+	}
+	text = engine.Apply(nil, text, p.x.Edits[edits:])
+	p.x.Edits = p.x.Edits[:edits]
+	return p.rewrite(val, text, hitSecrets.String(), at)
 }
 
 // saidRaw looks for them in a body, or a part of one, that is no JSON; change says that it is the whole body as it will be
