@@ -93,6 +93,7 @@ type said struct {
 	id, key uint64 // of the place where it stands: with the numbers of choices and parts, and without
 	choice  uint64 // of the outermost numbered thing that it belongs to
 	fed     bool   // by the frame that is being read
+	let     int    // up to here it has left undecided
 	whole   whole
 }
 
@@ -161,12 +162,25 @@ func (a *Answer) Read(dst, piece []byte, last bool) ([]byte, bool) {
 		a.forget()
 		return dst, true
 	}
-	dst = a.release(dst)
+	dst = a.leave(dst, false)
 	if len(a.items) > maxFrames || len(a.items) > 1 && len(a.buf)-a.items[0].end > maxHeld {
 		a.giveUp()
-		dst = a.release(dst)
+		dst = a.leave(dst, false)
 	}
 	return dst, !a.cut
+}
+
+// tolerated is how many bytes that may be the begin of something leave when nothing follows for a while: no more than one
+// may print of a card's number (PCI DSS 3.4.1).
+const tolerated = 6
+
+// Quiet is called when nothing has come for a while. It appends to dst what waits for no more than what is only a word, or
+// the first few bytes of something; whatever that becomes is hidden from there on.
+func (a *Answer) Quiet(dst []byte) []byte {
+	if a.cut || a.effect == Watch {
+		return dst
+	}
+	return a.leave(dst, true)
 }
 
 // take reads a piece by the sort of answer it belongs to.

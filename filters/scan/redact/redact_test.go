@@ -370,6 +370,33 @@ func TestLeavesAtOnce(t *testing.T) {
 	f(2, chat(0, `"content":"ill"`))
 }
 
+// TestQuiet: when nothing follows for a while a word leaves, and the first few bytes of what may be more; the rest of it is
+// hidden when it comes.
+func TestQuiet(t *testing.T) {
+	var a Answer
+	f := func(text string, leaves bool, next, want string) {
+		t.Helper()
+		a.Reset(finder(t), Hide, engine.Chat, engine.Events, false, nothing)
+		first, _ := a.Read(nil, []byte(chat(0, `"content":`+quote(text, false))), false)
+		quiet := a.Quiet(nil)
+		if len(first) > 0 || (len(quiet) > 0) != leaves {
+			t.Errorf("%q: %d bytes, then %d", text, len(first), len(quiet))
+		}
+		rest, _ := a.Read(quiet, []byte(chat(0, `"content":`+quote(next, false))), false)
+		rest, _ = a.Read(rest, nil, true)
+		if got := said1(t, string(rest)); got != want {
+			t.Errorf("%q, %q: said %q, want %q", text, next, got, want)
+		}
+	}
+	f("Hello", true, " there.", "Hello there.")
+	f("write to ada", true, "@example.com now", "write to ada[redacted:email] now")
+	f("write to ada@exam", false, "ple.com now", "write to [redacted:email] now")
+	f("pay 4111 1", true, "111 1111 1111 now", "pay 4111 1[redacted:card] now")
+	f("pay 4111 11", false, "11 1111 1111 now", "pay [redacted:card] now")
+	f("key gh", true, githubToken[2:]+" ok", "key gh[redacted:github_token] ok")
+	f("key "+githubToken[:9], false, githubToken[9:]+" ok", "key [redacted:github_token] ok")
+}
+
 // TestNeverDecided: what waits is bounded; beyond the bound it is hidden, not let through.
 func TestNeverDecided(t *testing.T) {
 	var a Answer

@@ -6,11 +6,11 @@ import (
 	"blaze/filters/scan/secrets"
 )
 
-// release appends to dst the items at the front that are decided, and drops them. With Cut, what was found stays, and
-// everything behind it.
-func (a *Answer) release(dst []byte) []byte {
+// leave appends to dst the items at the front that are decided, or near enough where it is quiet, and drops them. With Cut,
+// what was found stays, and everything behind it.
+func (a *Answer) leave(dst []byte, quiet bool) []byte {
 	n := 0
-	for ; n < len(a.items) && a.decided(&a.items[n]); n++ {
+	for ; n < len(a.items) && a.decided(&a.items[n], quiet); n++ {
 		it := &a.items[n]
 		touched := a.touched(it)
 		switch {
@@ -27,11 +27,16 @@ func (a *Answer) release(dst []byte) []byte {
 	return dst
 }
 
-// decided reports whether nothing that follows can change it.
-func (a *Answer) decided(it *item) bool {
+// decided reports whether nothing that follows can change it; where it is quiet, whether what could is tolerated.
+func (a *Answer) decided(it *item, quiet bool) bool {
 	for _, s := range a.segs[it.segs:it.endSeg] {
-		if s.to > a.texts[s.text].Decided() {
+		if t := &a.texts[s.text]; s.to > t.Decided() && !(quiet && t.Begun() <= tolerated) {
 			return false
+		}
+	}
+	for i := it.segs; quiet && i < it.endSeg; i++ {
+		if t := &a.texts[a.segs[i].text]; !t.repeats() && a.segs[i].to > t.Decided() {
+			t.let = a.segs[i].to
 		}
 	}
 	return true
@@ -93,7 +98,7 @@ func (a *Answer) forget() {
 		t := &a.texts[i]
 		n := len(t.Spans)
 		switch {
-		case n == 0 || t.whole.known && !t.whole.not:
+		case n == 0 || t.repeats():
 		case t.Open():
 			t.Spans = append(t.Spans[:0], t.Spans[n-1])
 		default:
@@ -128,8 +133,8 @@ func (a *Answer) render(dst []byte, it *item, touched bool) []byte {
 	return append(dst, a.buf[at:it.end]...)
 }
 
-// hide appends s without what is to be hidden. A label stands where a span begins; of a span that goes on from an earlier
-// segment nothing is left.
+// hide appends s without what is to be hidden. A label stands where a span begins, or goes on behind what has left already;
+// of a span that goes on from an earlier segment nothing is left.
 func (a *Answer) hide(dst []byte, s *segment) []byte {
 	t := &a.texts[s.text]
 	raw := a.buf[s.off:s.end]
@@ -141,7 +146,7 @@ func (a *Answer) hide(dst []byte, s *segment) []byte {
 		from := advance(raw, at, max(span.From, s.from)-pos, s.escaped)
 		dst = append(dst, raw[at:from]...)
 		pos = max(span.From, s.from)
-		if span.From >= s.from {
+		if max(span.From, t.let) >= s.from {
 			dst = append(dst, a.label(span)...)
 		}
 		at = advance(raw, from, min(span.To, s.to)-pos, s.escaped)

@@ -23,7 +23,7 @@ func (a *Answer) say(id, key, choice uint64) int {
 	}
 	t := &a.texts[len(a.texts)-1]
 	t.Reset(a.finder)
-	t.id, t.key, t.choice, t.fed, t.whole = id, key, choice, false, whole{}
+	t.id, t.key, t.choice, t.fed, t.let, t.whole = id, key, choice, false, 0, whole{}
 	return len(a.texts) - 1
 }
 
@@ -54,6 +54,9 @@ func (a *Answer) segment(it *item, text int, s segment, alone bool) {
 	a.segs = append(a.segs, s)
 	it.endSeg = len(a.segs)
 }
+
+// repeats reports whether each frame says the whole text so far.
+func (t *said) repeats() bool { return t.whole.known && !t.whole.not }
 
 // tell tells of the spans of t behind the first had.
 func (a *Answer) tell(t *said, had int) {

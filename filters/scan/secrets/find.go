@@ -55,6 +55,7 @@ func (f *Finder) next(t *text, from int) (s Span, undecided int, ok bool) {
 			if s, a := f.mail(t, i, from); a == yes {
 				return s, 0, true
 			} else if a == more {
+				t.firm = s.From
 				return s, s.From, false
 			}
 		}
@@ -62,10 +63,12 @@ func (f *Finder) next(t *text, from int) (s Span, undecided int, ok bool) {
 		case yes:
 			return Span{Kind: kind, From: i + f.kinds[kind].keep + t.keep, To: end}, 0, true
 		case more:
+			t.firm = i
 			return s, f.localFrom(b, i, from), false
 		}
 		i++
 	}
+	t.firm = len(b)
 	if t.end {
 		return s, len(b), false
 	}

@@ -64,6 +64,7 @@ type text struct {
 	b     []byte
 	end   bool              // nothing follows
 	keep  int               // set by a matcher: more bytes at the begin that are not part of the secret
+	firm  int               // set by next: what is undecided from here on is so because a matcher has seen its begin
 	chars [longestForm]byte // for whoever takes a written form apart
 }
 

@@ -10,6 +10,7 @@ type Stream struct {
 	buf   []byte // context, then what is undecided
 	base  int    // where buf begins in the text
 	done  int    // buf[:done] is decided
+	firm  int    // where, in the text, something has begun that is undecided
 	tail  int    // the kind whose tail goes on; -1
 	state uint16
 	text  text
@@ -26,6 +27,10 @@ func (s *Stream) Len() int { return s.base + len(s.buf) }
 // Decided is how much of the text is decided: what is before it and in no span is no secret, whatever follows.
 func (s *Stream) Decided() int { return s.base + s.done }
 
+// Begun is how much of what is undecided may be the begin of something. What is undecided beyond that is only a word, which
+// an @ behind it would make the first part of an address.
+func (s *Stream) Begun() int { return s.Len() - max(s.firm, s.Decided()) }
+
 // Feed takes the next piece; last says that nothing follows.
 func (s *Stream) Feed(piece []byte, last bool) {
 	s.buf = append(s.buf, piece...)
@@ -36,7 +41,7 @@ func (s *Stream) Feed(piece []byte, last bool) {
 	for s.tail < 0 && s.done < len(s.buf) {
 		span, undecided, ok := s.f.next(&s.text, s.done)
 		if !ok {
-			s.done = undecided
+			s.done, s.firm = undecided, s.base+s.text.firm
 			break
 		}
 		s.done = span.To
