@@ -17,6 +17,8 @@ type AnswerReader interface {
 	// that whatever was held must be decided; piece may then be empty. A verdict that does not pass ends the answer: what
 	// has been appended may still leave.
 	Read(dst, piece []byte, last bool) ([]byte, Verdict)
+	// Quiet is called when nothing has come for AnswerHold: what was held only for caution may be appended to dst.
+	Quiet(dst []byte) []byte
 	// Close is called once, on every way out; r must not be used after it.
 	Close()
 }

@@ -76,10 +76,11 @@ type Exchange struct {
 	OutputCap int64
 	Budget    interface{ Extend(x *Exchange) bool }
 
-	// scan: what looks at the answer on its way back, nil when nobody does; and whether it may change it, so that it must
-	// come in a form that can be read.
+	// scan: what looks at the answer on its way back, nil when nobody does; whether it may change it, so that it must come in
+	// a form that can be read; and how long it may hold back what nothing follows, 0 for as long as that takes.
 	Answers       AnswerFilter
 	AnswerChanges bool
+	AnswerHold    time.Duration
 
 	// ratelimit: what the answer's limit headers say.
 	Limits LimitHeaders

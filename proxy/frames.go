@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"blaze/upstream"
 	"blaze/upstream/engine"
 )
 
@@ -20,6 +21,7 @@ type frames struct {
 	last      []byte // the last frame that carried output: the model for a final one
 	capped    bool   // the stream was ended here
 	flushed   bool   // the filter has let go of what it held
+	hushed    bool   // it has let go of what it held only for caution, and nothing has come since
 }
 
 // maxFrame bounds what is held for the end of a frame; a longer one passes as it comes.
@@ -60,6 +62,11 @@ func (r *relay) readFrames(p []byte) (int, error) {
 			continue
 		}
 		n, err := r.next(p)
+		if err == upstream.ErrQuiet {
+			r.hush()
+			continue
+		}
+		f.hushed = false
 		f.in = append(f.in, p[:n]...)
 		if r.err = err; err != nil && err != io.EOF {
 			r.judge(err)

@@ -169,7 +169,7 @@ func (r *relay) Read(p []byte) (n int, err error) {
 
 // next reads from the upstream and counts.
 func (r *relay) next(p []byte) (int, error) {
-	n, err := r.resp.Read(p)
+	n, err := r.read(p)
 	began := time.Now()
 	if n > 0 {
 		e := r.e

@@ -73,6 +73,22 @@ func (r *relay) emit(b []byte) {
 	r.through(b, false)
 }
 
+// read waits for the upstream's next bytes; where a filter holds some back, at most as long as it may.
+func (r *relay) read(p []byte) (int, error) {
+	if r.filter == nil || r.e.AnswerHold == 0 || !r.frames.on || r.frames.hushed {
+		return r.resp.Read(p)
+	}
+	return r.resp.ReadWithin(p, r.e.AnswerHold)
+}
+
+// hush has the filter let go of what it held only for caution. Once is enough until more comes.
+func (r *relay) hush() {
+	f, had := &r.frames, len(r.frames.out)
+	f.hushed = true
+	f.out = r.filter.Quiet(f.out)
+	r.e.BytesOut += int64(len(f.out) - had)
+}
+
 // flush has the filter decide about what it still holds.
 func (r *relay) flush() {
 	f := &r.frames

@@ -103,7 +103,11 @@ func (b *body) more(l *Lease) error {
 
 // renew sets the stall timeout anew.
 func (l *Lease) renew() error {
-	if !l.resp.conn.readWithin(&l.limits, l.timeout.Stall) {
+	d := l.timeout.Stall
+	if l.quiet > 0 && (d <= 0 || l.quiet < d) {
+		d = l.quiet
+	}
+	if !l.resp.conn.readWithin(&l.limits, d) {
 		return errInterrupted
 	}
 	return nil

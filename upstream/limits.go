@@ -17,7 +17,8 @@ var errInterrupted = errors.New("interrupted")
 type limits struct {
 	timeout  Timeout
 	cancel   *Cancel
-	deadline time.Time // of the whole exchange; zero is none
+	deadline time.Time     // of the whole exchange; zero is none
+	quiet    time.Duration // during ReadWithin: how long it waits; 0 is as long as the stall timeout
 }
 
 // until is d from now, but no later than the exchange's end; d of zero is unbounded.

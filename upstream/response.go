@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -82,6 +83,9 @@ func (r *Response) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := r.body.read(p, r.lease)
+	if n == 0 && r.lease.quietOnly(err) {
+		return 0, ErrQuiet
+	}
 	if err != nil && err != io.EOF {
 		err = r.lease.explain(err, ErrStall)
 		r.lease.judge(err)
@@ -99,6 +103,25 @@ func (r *Response) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return 0, err
+}
+
+// ErrQuiet is what ReadWithin returns when nothing came. It ends nothing: the answer goes on with the next Read.
+var ErrQuiet = errors.New("nothing came yet")
+
+// ReadWithin is Read that waits no longer than d. An answer that this process reads along with others waits like Read.
+func (r *Response) ReadWithin(p []byte, d time.Duration) (int, error) {
+	if r.conn == nil || r.err != nil {
+		return r.Read(p)
+	}
+	r.lease.quiet = d
+	n, err := r.Read(p)
+	r.lease.quiet = 0
+	return n, err
+}
+
+// quietOnly reports whether err says no more than that ReadWithin's time is over.
+func (l *Lease) quietOnly(err error) bool {
+	return l.quiet > 0 && (l.timeout.Stall <= 0 || l.quiet < l.timeout.Stall) && errors.Is(err, os.ErrDeadlineExceeded) && !l.cancel.Cancelled() && !l.over()
 }
 
 // firstByte measures how long a stream took to begin: the one sign of load that every engine gives.

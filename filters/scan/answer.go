@@ -25,7 +25,7 @@ type answer struct {
 // watchAnswer has the relay show the answer to f, where the rule wants to see it.
 func (f *Filter) watchAnswer(x *filters.Exchange) {
 	if r := f.secrets; r != nil && r.answers {
-		x.Answers, x.AnswerChanges = f, r.enforced(x)
+		x.Answers, x.AnswerChanges, x.AnswerHold = f, r.enforced(x), r.hold
 	}
 }
 
@@ -87,6 +87,9 @@ func (a *answer) Read(dst, piece []byte, last bool) ([]byte, filters.Verdict) {
 	a.x.DeniedBy = name
 	return dst, filters.Deny(withheld, r.rules[max(a.first, 0)]).At("", r.finder.Label(max(a.first, 0)))
 }
+
+// Quiet is filters.AnswerReader's.
+func (a *answer) Quiet(dst []byte) []byte { return a.Answer.Quiet(dst) }
 
 // Close gives a back.
 func (a *answer) Close() {

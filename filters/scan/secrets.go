@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"blaze/filters"
@@ -20,6 +21,7 @@ type Secrets struct {
 	Share  *setting.Percent `yaml:"enforce" doc:"share of identities (or addresses) for whom the rule is enforced, stable by hash; for the others it is in shadow" example:"10%"`
 	Action Action           `yaml:"action" doc:"sanitize puts a label such as [redacted:card] in the place of each; block refuses the prompt, and ends the answer before it" default:"sanitize"`
 	Kinds  []string         `yaml:"kinds" doc:"what is looked for: the classes secret and personal, or single kinds; the README of scan lists them" default:"[secret, personal]" example:"[secret, card, iban]"`
+	Hold   time.Duration    `yaml:"hold" doc:"how long a frame of an answer waits for the next while it ends in what is only a word, or in the first six bytes of something; 0s waits as long as it takes" default:"200ms" example:"0s"`
 	In     []string         `yaml:"in" doc:"where: prompts, answers" default:"[prompts, answers]" example:"[answers]"`
 }
 
@@ -44,6 +46,9 @@ func (s *Secrets) check() (problems []error) {
 			problems = append(problems, setting.Wrong(fmt.Sprintf("secrets.in[%d]", i), "prompts or answers", where))
 		}
 	}
+	if s.Hold < 0 || s.Hold > time.Minute || s.Hold > 0 && s.Hold < time.Millisecond {
+		problems = append(problems, setting.Wrong("secrets.hold", "0s, or a duration from 1ms to 1m", s.Hold.String()))
+	}
 	return problems
 }
 
@@ -52,6 +57,7 @@ type secretsRule struct {
 	filters.Rollout
 	block            bool
 	prompts, answers bool
+	hold             time.Duration
 	finder           *secrets.Finder
 	kinds            []string   // what finder was made for
 	rules            []string   // by kind: the name in logs
@@ -69,7 +75,7 @@ func (f *Filter) newSecrets(cfg Secrets, prev *Filter, env filters.Env) error {
 	r := &secretsRule{
 		Rollout: filters.Rollout{Mode: cfg.Mode, Share: cfg.Share}, block: cfg.Action == Block, kinds: cfg.Kinds,
 		prompts: slices.Contains(cfg.In, inPrompts), answers: slices.Contains(cfg.In, inAnswers),
-		readers: &sync.Pool{}, hits: f.others[hitSecrets],
+		hold: cfg.Hold, readers: &sync.Pool{}, hits: f.others[hitSecrets],
 	}
 	if prev != nil && prev.secrets != nil && slices.Equal(prev.secrets.kinds, cfg.Kinds) {
 		r.finder = prev.secrets.finder

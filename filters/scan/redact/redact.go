@@ -175,10 +175,17 @@ func (a *Answer) Read(dst, piece []byte, last bool) ([]byte, bool) {
 const tolerated = 6
 
 // Quiet is called when nothing has come for a while. It appends to dst what waits for no more than what is only a word, or
-// the first few bytes of something; whatever that becomes is hidden from there on.
+// the first few bytes of something (whatever that becomes is hidden from there on), and what is a find already, hidden.
 func (a *Answer) Quiet(dst []byte) []byte {
 	if a.cut || a.effect == Watch {
 		return dst
+	}
+	for i := range a.texts {
+		if t := &a.texts[i]; t.Begun() > tolerated {
+			had := len(t.Spans)
+			t.Settle()
+			a.tell(t, had)
+		}
 	}
 	return a.leave(dst, true)
 }

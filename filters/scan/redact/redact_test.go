@@ -391,6 +391,8 @@ func TestQuiet(t *testing.T) {
 	f("Hello", true, " there.", "Hello there.")
 	f("write to ada", true, "@example.com now", "write to ada[redacted:email] now")
 	f("write to ada@exam", false, "ple.com now", "write to [redacted:email] now")
+	f("write to ada@example.com", true, " now", "write to [redacted:email] now")
+	f("write to ada@example.co", true, "m now", "write to [redacted:email] now")
 	f("pay 4111 1", true, "111 1111 1111 now", "pay 4111 1[redacted:card] now")
 	f("pay 4111 11", false, "11 1111 1111 now", "pay [redacted:card] now")
 	f("key gh", true, githubToken[2:]+" ok", "key gh[redacted:github_token] ok")

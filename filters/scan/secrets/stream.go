@@ -11,14 +11,14 @@ type Stream struct {
 	base  int    // where buf begins in the text
 	done  int    // buf[:done] is decided
 	firm  int    // where, in the text, something has begun that is undecided
-	tail  int    // the kind whose tail goes on; -1
+	on    tail   // the tail that goes on; nil when none does
 	state uint16
 	text  text
 }
 
 // Reset makes s ready for another text, keeping its memory.
 func (s *Stream) Reset(f *Finder) {
-	*s = Stream{Spans: s.Spans[:0], f: f, buf: s.buf[:0], tail: -1}
+	*s = Stream{Spans: s.Spans[:0], f: f, buf: s.buf[:0]}
 }
 
 // Len is how much of the text has come.
@@ -34,26 +34,45 @@ func (s *Stream) Begun() int { return s.Len() - max(s.firm, s.Decided()) }
 // Feed takes the next piece; last says that nothing follows.
 func (s *Stream) Feed(piece []byte, last bool) {
 	s.buf = append(s.buf, piece...)
-	if s.tail >= 0 {
+	if s.on != nil {
 		s.follow()
 	}
 	s.text.b, s.text.end = s.buf, last
-	for s.tail < 0 && s.done < len(s.buf) {
+	for s.on == nil && s.done < len(s.buf) {
 		span, undecided, ok := s.f.next(&s.text, s.done)
 		if !ok {
 			s.done, s.firm = undecided, s.base+s.text.firm
 			break
 		}
-		s.done = span.To
-		span.From, span.To = span.From+s.base, span.To+s.base
-		s.Spans = append(s.Spans, span)
-		if s.f.kinds[span.Kind].tail != nil {
-			s.tail, s.state = span.Kind, 0
+		s.take(span)
+		if s.on = s.f.kinds[span.Kind].tail; s.on != nil {
 			s.follow()
 		}
 	}
 	if last {
-		s.tail = -1
+		s.on = nil
+	}
+	s.trim()
+}
+
+// take makes a span of what next has found.
+func (s *Stream) take(span Span) {
+	s.done, s.state = span.To, 0
+	span.From, span.To = span.From+s.base, span.To+s.base
+	s.Spans = append(s.Spans, span)
+}
+
+// Settle decides now what is undecided, if it is a find as it stands and reaches to the end; letters and digits that follow
+// belong to it then.
+func (s *Stream) Settle() {
+	s.text.b, s.text.end = s.buf, true
+	span, _, ok := s.f.next(&s.text, s.done)
+	if s.on != nil || !ok || span.To != len(s.buf) {
+		return
+	}
+	s.take(span)
+	if s.on = s.f.kinds[span.Kind].tail; s.on == nil {
+		s.on = func(_ uint16, c byte) (uint16, bool) { return 0, alnum[c] }
 	}
 	s.trim()
 }
@@ -69,7 +88,7 @@ func (s *Stream) Hide() {
 // Break begins another text behind this one, which must be decided: what follows has nothing to do with what was before.
 // Lengths and spans go on counting from the first text's begin.
 func (s *Stream) Break() {
-	s.base, s.done, s.tail = s.base+len(s.buf), 0, -1
+	s.base, s.done, s.on = s.base+len(s.buf), 0, nil
 	s.buf = s.buf[:0]
 }
 
@@ -77,17 +96,17 @@ func (s *Stream) Break() {
 func (s *Stream) Finder() *Finder { return s.f }
 
 // Open reports whether the last span may still grow.
-func (s *Stream) Open() bool { return s.tail >= 0 }
+func (s *Stream) Open() bool { return s.on != nil }
 
 // follow takes the bytes that belong to the last span's tail.
 func (s *Stream) follow() {
-	end, state, open := goOn(s.f.kinds[s.tail].tail, s.state, s.buf, s.done)
+	end, state, open := goOn(s.on, s.state, s.buf, s.done)
 	s.done, s.state = end, state
 	if n := len(s.Spans); n > 0 {
 		s.Spans[n-1].To = s.base + end
 	}
 	if !open {
-		s.tail = -1
+		s.on = nil
 	}
 }
 
