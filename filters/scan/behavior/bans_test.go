@@ -119,13 +119,13 @@ func TestInventedAddresses(t *testing.T) {
 			end(x)
 		}
 	}
-	flood(4*maxClients, func(x *filters.Exchange) {
+	flood(2*maxClients, func(x *filters.Exchange) {
 		x.Verdict, x.Status, x.BytesIn = filters.Pass(), 200, 100
 		w.Ended(x)
 	})
-	flood(4*maxClients, func(x *filters.Exchange) { w.ends(x, filters.InvalidJSON, 1) })
-	if n := w.clients.known(); n != maxClients {
-		t.Errorf("%d clients are known, want %d", n, maxClients)
+	flood(2*maxClients, func(x *filters.Exchange) { w.ends(x, filters.InvalidJSON, 1) })
+	if n := w.clients.known(); n > maxClients || n < maxClients*99/100 { // a set or two may not be full
+		t.Errorf("%d clients are known, want about %d and no more", n, maxClients)
 	}
 	w.left(banned, 15*time.Minute)
 	w.ends(close, filters.ThreatDetected, 1)

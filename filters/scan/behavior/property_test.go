@@ -24,7 +24,7 @@ func TestBusyIsNotHostile(t *testing.T) {
 		if rapid.Bool().Draw(r, "known") {
 			as(x, "ada", "")
 		}
-		for range rapid.IntRange(1, 40).Draw(r, "bursts") {
+		for range rapid.IntRange(1, 20).Draw(r, "bursts") {
 			w.at = w.at.Add(time.Duration(rapid.Int64Range(0, int64(10*time.Minute)).Draw(r, "pause")))
 			x.BytesIn = rapid.Int64Range(0, 16<<20).Draw(r, "size")
 			x.Abort = ""
