@@ -20,27 +20,28 @@ proxy: {max_body: 32MiB}
 upstreams:
   model: {engine: %s, targets: [{url: "http://%s"}]}
 filters:
-  scan: {behavior: {mode: off}}
+  scan: {behavior: {mode: off}, prompt_injection: {mode: %s}}
 `
 
 // compile makes the policy for the engine before upstream.
 func compile(engine, upstream string) (*policy.Store, error) {
-	return compiled(engine, upstream, quiet())
+	return compiled(engine, upstream, "shadow", quiet())
 }
 
 func quiet() *telemetry.Telemetry {
 	return telemetry.New(telemetry.Options{LogLevel: "error", LogFormat: "json", Output: io.Discard})
 }
 
-func compiled(engine, upstream string, tel *telemetry.Telemetry) (*policy.Store, error) {
-	text := fmt.Sprintf(source, engine, upstream)
+func compiled(engine, upstream, injections string, tel *telemetry.Telemetry) (*policy.Store, error) {
+	text := fmt.Sprintf(source, engine, upstream, injections)
 	return policy.Open(policy.Options{Source: []byte(text), Env: os.LookupEnv, Tel: tel})
 }
 
-// serve starts a Blaze for the engine before upstream, and returns its address and what ends it.
-func serve(engine, upstream string) (addr string, stop func(), err error) {
+// serve starts a Blaze for the engine before upstream, with prompt injections in that mode, and returns its address and
+// what ends it.
+func serve(engine, upstream, injections string) (addr string, stop func(), err error) {
 	tel := quiet()
-	store, err := compiled(engine, upstream, tel)
+	store, err := compiled(engine, upstream, injections, tel)
 	if err != nil {
 		return "", nil, err
 	}

@@ -46,6 +46,7 @@ func TestRun(t *testing.T) {
 	f(harmless, 4+2+1+1+1)
 	f(prompts, 2)
 	f(transports, 3)
+	f(injections, 2)
 	if got.Cost == nil || got.Cost.Requests < 40 || got.Cost.Worst == 0 || got.Cost.WorstID == "" {
 		t.Errorf("cost %+v", got.Cost)
 	}

@@ -28,6 +28,8 @@ func (t *report) print(w io.Writer) error {
 	t.list(out, "harmless values refused", harmless, false)
 	t.list(out, "prompts refused", prompts, false)
 	t.list(out, "prompts refused, other transports", transports, false)
+	t.list(out, "prompt injections told at the default threshold", injections, true)
+	t.list(out, "harmless prompts told", injections, false)
 	all := t.sum(func(*row) bool { return true })
 	gotestwaf := func(attack bool) counts {
 		return t.sum(func(r *row) bool { return r.Group == whole && r.Place == "gotestwaf" && r.Attack == attack })

@@ -27,6 +27,7 @@ const (
 	harmless   = "harmless"
 	prompts    = "prompts"
 	transports = "transports"
+	injections = "injections" // prompts, with the rule for injections enforced
 )
 
 // probe is one case in one place, and what became of it.
@@ -76,6 +77,11 @@ func plan(c *corpus) []*probe {
 		e := &c.prompts[i]
 		r := conversation(e)
 		add(e, prompts, "plain", false, r)
+		if e.Label == "injection" {
+			add(e, injections, e.Source, true, r)
+		} else {
+			add(e, injections, "plain", false, r)
+		}
 		if i%5 != 0 { // the other transports get a sample
 			continue
 		}
@@ -112,21 +118,20 @@ func send(probes []*probe) error {
 		return err
 	}
 	defer func() { _ = model.ln.Close() }()
-	strict, stopStrict, err := serve("vllm", model.ln.Addr().String())
-	if err != nil {
-		return fmt.Errorf("cannot start Blaze: %w", err)
+	var servers [3]string
+	for i, s := range [...]struct{ engine, injections string }{{"vllm", "shadow"}, {"none", "shadow"}, {"vllm", "enforce"}} {
+		addr, stop, err := serve(s.engine, model.ln.Addr().String(), s.injections)
+		if err != nil {
+			return fmt.Errorf("cannot start Blaze: %w", err)
+		}
+		defer stop()
+		servers[i] = addr
 	}
-	defer stopStrict()
-	open, stopOpen, err := serve("none", model.ln.Addr().String())
-	if err != nil {
-		return fmt.Errorf("cannot start Blaze: %w", err)
-	}
-	defer stopOpen()
 	var next sync.WaitGroup
 	numbers := make(chan int)
 	for range workers {
 		next.Go(func() {
-			work(probes, numbers, &client{addr: strict}, &client{addr: open})
+			work(probes, numbers, &client{addr: servers[0]}, &client{addr: servers[1]}, &client{addr: servers[2]})
 		})
 	}
 	for n := range probes {
@@ -141,14 +146,19 @@ func send(probes []*probe) error {
 }
 
 // work sends probes until there are no more. A whole request to a route that vLLM does not have goes to a Blaze whose
-// engine has every route, so that it is the scan that decides.
-func work(probes []*probe, numbers <-chan int, strict, open *client) {
-	defer strict.close()
-	defer open.close()
+// engine has every route, so that it is the scan that decides; what may be an injection to one that refuses those.
+func work(probes []*probe, numbers <-chan int, strict, open, teller *client) {
+	for _, c := range []*client{strict, open, teller} {
+		defer c.close()
+	}
 	for n := range numbers {
 		p := probes[n]
 		alone := p.request.raw != nil || p.request.framed()
-		p.answer = strict.do(p.request.method, p.request.bytes(strict.addr, n), alone)
+		to := strict
+		if p.group == injections {
+			to = teller
+		}
+		p.answer = to.do(p.request.method, p.request.bytes(to.addr, n), alone)
 		if p.group == whole && routeless(p.answer) {
 			p.answer = open.do(p.request.method, p.request.bytes(open.addr, n), alone)
 		}
