@@ -107,9 +107,7 @@ func parse(line []byte) (*example, error) {
 
 func (e *example) add(tool bool, parts []string) {
 	m := message{tool: tool, parts: parts}
-	for _, p := range parts {
-		injection.Features([]byte(p), tool, func(one, pair uint32) { m.words = append(m.words, slots{one, pair}) })
-	}
+	injection.Features(parts, tool, func(one, pair uint32) { m.words = append(m.words, slots{one, pair}) })
 	if len(m.words) > 0 {
 		e.messages = append(e.messages, m)
 	}

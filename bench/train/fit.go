@@ -15,6 +15,7 @@ const (
 	decay    = 1e-5 // L2
 	priority = 4    // weight of an attack against a harmless text, of which there are twelve times as many
 	enough   = 1e-3 // a gradient that changes nothing
+	harmless = -1.5 // logits that no everyday sentence need be below
 )
 
 // linear is a model in training. Every product is rounded on its own (the conversions forbid fusing), so that training
@@ -50,6 +51,9 @@ func (m *linear) learn(e *example, pass int) {
 		return
 	}
 	score, words := m.best(e)
+	if e.fold < 0 && score < harmless { // everyday speech is to be let alone, and no more evidence than that
+		return
+	}
 	if pass == 0 && e.attack { // nothing is learned yet: the last message as a whole
 		words = e.messages[len(e.messages)-1].words
 	}
@@ -60,7 +64,7 @@ func (m *linear) learn(e *example, pass int) {
 	if len(words) == 0 || math.Abs(g) < enough {
 		return
 	}
-	each := g / math.Sqrt(float64(len(words)))
+	each := g / injection.Norm(len(words))
 	for _, s := range words {
 		m.step(s.one, each)
 		m.step(s.pair, each)

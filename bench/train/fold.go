@@ -91,7 +91,7 @@ func borrowed(out io.Writer, examples []*example, blank *injection.Model) {
 	var look injection.Look
 	n, asked := 0, 0
 	for _, e := range examples {
-		if e.attack {
+		if e.attack || e.fold < 0 {
 			continue
 		}
 		other := systems[random.IntN(len(systems))]

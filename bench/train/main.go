@@ -38,6 +38,7 @@ func run(folder string, out io.Writer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	examples = append(examples, everyday()...)
 	blank, err := begin(examples)
 	if err != nil {
 		return nil, err

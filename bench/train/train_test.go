@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -92,9 +93,12 @@ func TestWindows(t *testing.T) {
 	}
 	var look injection.Look
 	for n := 1; n < 2500; n += 37 {
-		text := []byte(strings.Repeat("the lamp of a harbour by night shines far over water ", n/10+1)[:5*n])
+		var text []byte
+		for i := range n {
+			text = fmt.Appendf(text, "w%dx ", i*i)
+		}
 		var words []slots
-		injection.Features(text, false, func(one, pair uint32) { words = append(words, slots{one, pair}) })
+		injection.Features([]string{string(text)}, false, func(one, pair uint32) { words = append(words, slots{one, pair}) })
 		want, in := m.window(words)
 		look.Begin(scorer)
 		look.Open(false)

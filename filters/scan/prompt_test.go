@@ -110,10 +110,10 @@ func TestPromptRoles(t *testing.T) {
 
 // TestPromptExplained: a request that is only explained shows the score of what passes too.
 func TestPromptExplained(t *testing.T) {
-	x := chat(t, map[string]any{"model": "m", "messages": []any{map[string]any{"role": "user", "content": "Hello there, how are you?"}}})
+	x := chat(t, map[string]any{"model": "m", "messages": []any{map[string]any{"role": "user", "content": "Explain to me how a lighthouse works."}}})
 	x.Dry = true
 	v := judge(newFilter(t, promptConfig(filters.Enforce)), x)
-	if !v.Passed() || v.Field != "messages[0].content" || !strings.HasPrefix(v.Excerpt, "score 0.2") {
+	if !v.Passed() || v.Field != "messages[0].content" || !strings.HasPrefix(v.Excerpt, "score 0.") {
 		t.Errorf("%+v", v)
 	}
 }

@@ -92,7 +92,7 @@ func (p *phrases) step(words string, gap int32, lists map[string]string) error {
 func (p *phrases) alternative(alt string, step int) error {
 	alt, stem := strings.CutSuffix(alt, "*")
 	t := tokens{text: []byte(strings.ReplaceAll(alt, "_", " "))}
-	var key, last uint64
+	var key, last, pair uint64
 	n := 0
 	for {
 		h, ok := t.next()
@@ -102,7 +102,7 @@ func (p *phrases) alternative(alt string, step int) error {
 		if n++; n == 1 {
 			key = h
 		} else {
-			key = join(key, h)
+			key, pair = join(key, h), join(last, h)
 		}
 		last = h
 	}
@@ -113,8 +113,8 @@ func (p *phrases) alternative(alt string, step int) error {
 		return fmt.Errorf("%q* needs eight bytes of one word", alt)
 	case stem:
 		key = stemOf(t.text)
-	case n > 1:
-		e, ok := p.add(last)
+	case n > 2:
+		e, ok := p.add(pair)
 		if !ok {
 			return errFull
 		}

@@ -9,13 +9,10 @@ const (
 // toolSalt tells the words of what a tool returned from those of what a person wrote: an order is unusual there.
 const toolSalt = 0x51ed270b8f3a2c6d
 
-// feature is where a word's own weight stands, and that of the word with the one before it. Slots are shared by words
+// feature is where the weight of the word h stands, and that of both, the join of the word before and itself. Slots are shared by words
 // whose hashes meet (Weinberger et al., Feature Hashing for Large Scale Multitask Learning, 2009).
-func feature(h, before, salt uint64) (one, pair uint32) {
-	h ^= salt
-	one = uint32(h * mixA >> (64 - Bits))
-	pair = uint32((h*mixA ^ before) * mixB >> (64 - Bits))
-	return one, pair
+func feature(h, both, salt uint64) (one, pair uint32) {
+	return uint32((h ^ salt) * mixA >> (64 - Bits)), uint32((both ^ salt) * mixA >> (64 - Bits))
 }
 
 // begun stands for the word before the first one of a sentence.
@@ -28,19 +25,51 @@ func saltOf(tool bool) uint64 {
 	return 0
 }
 
-// Features calls f with the two slots of every word of text, in order: what the model is trained on.
-func Features(text []byte, tool bool, f func(one, pair uint32)) {
-	t, salt := tokens{text: text}, saltOf(tool)
-	var before uint64
-	for {
-		h, ok := t.next()
-		if !ok {
-			return
+// repeats remembers the pairs of words that a message had lately, so that each counts once and not as often as it is
+// said: a line that a log repeats a hundred times is no more evidence than the line. Direct-mapped: a pair that took
+// another's place lets that count again.
+type repeats struct {
+	slots [512]uint32 // the message's number and the pair
+	turn  uint32
+}
+
+// next begins another message.
+func (r *repeats) next() {
+	if r.turn++; r.turn == 1<<(32-Bits) {
+		*r = repeats{turn: 1}
+	}
+}
+
+// again reports whether the message had pair lately, and remembers it.
+func (r *repeats) again(pair uint32) bool {
+	at, is := &r.slots[pair%uint32(len(r.slots))], r.turn<<Bits|pair
+	if *at == is {
+		return true
+	}
+	*at = is
+	return false
+}
+
+// Features calls f with the two slots of every word of a message that counts, in order: what the model is trained on.
+func Features(parts []string, tool bool, f func(one, pair uint32)) {
+	var seen repeats
+	seen.next()
+	salt := saltOf(tool)
+	for _, part := range parts {
+		t := tokens{text: []byte(part)}
+		var before uint64
+		for {
+			h, ok := t.next()
+			if !ok {
+				break
+			}
+			if t.cut {
+				before = begun
+			}
+			if one, pair := feature(h, join(before, h), salt); !seen.again(pair) {
+				f(one, pair)
+			}
+			before = h
 		}
-		if t.cut {
-			before = begun
-		}
-		f(feature(h, before, salt))
-		before = h
 	}
 }

@@ -11,6 +11,7 @@ type Look struct {
 	bans  progress // of what a system prompt forbids
 	end   int32    // of what was read, in thirds of a word
 	guard guard
+	seen  repeats
 	message
 	decoded, plain []byte
 }
@@ -23,8 +24,9 @@ type message struct {
 	kept   int
 	window window
 	top    [tops]Feature
-	budget int // bytes that may still be decoded
-	read   int // words, to tell which of recent are of this message
+	budget int    // bytes that may still be decoded
+	read   int    // words, to tell which of recent are of this message
+	last   uint64 // the hash of the last one
 	recent [recents]spoken
 }
 
@@ -45,8 +47,8 @@ const (
 
 // Begin forgets everything and uses s from now on.
 func (l *Look) Begin(s *Scorer) {
-	l.said.reset(len(s.phrases.steps))
-	l.bans.reset(len(s.forbids.steps))
+	l.said.reset(s.phrases)
+	l.bans.reset(s.forbids)
 	l.s, l.end = s, apart
 	l.guard.reset()
 }
@@ -83,12 +85,13 @@ func (l *Look) forbids(text []byte) bool {
 // Open begins a message; tool says that a tool returned it.
 func (l *Look) Open(tool bool) {
 	if l.end += apart; l.end > endMax {
-		l.said.reset(len(l.s.phrases.steps))
-		l.bans.reset(len(l.s.forbids.steps))
+		l.said.reset(l.s.phrases)
+		l.bans.reset(l.s.forbids)
 		l.end = apart
 	}
 	l.message = message{isTool: tool, salt: saltOf(tool), budget: decodedAll}
 	l.guard.turn++
+	l.seen.next()
 }
 
 // Text reads a part of the open message.
@@ -130,38 +133,39 @@ func (l *Look) mark(m Mark) {
 }
 
 // words reads text word by word, by the phrases p and, when weigh is set, by the model. It returns which characters were
-// odd and how many letters in a row stood alone.
+// odd and how many letters in a row stood alone. This is where the time goes: what every word touches is kept at hand, and
+// brought back to l before anybody else looks.
 func (l *Look) words(text []byte, p *phrases, g *progress, weigh bool) (oddities, int) {
 	t := tokens{text: text}
-	model := l.s.model
-	before, alone, letters := uint64(begun), 0, 0
+	model, w, end, last := l.s.model, l.window, l.end, l.last
+	alone, letters := 0, 0
 	for {
 		h, ok := t.next()
 		if !ok {
+			l.window, l.end, l.last = w, end, last
 			return t.odd, letters
 		}
-		if t.cut {
-			before = begun
-		}
+		both := join(last, h)
 		if weigh {
-			one, pair := feature(h, before, l.salt)
-			v := int32(model.Weights[one]) + int32(model.Weights[pair])
-			l.window.add(v)
-			if v > l.top[tops-1].weight {
-				l.note(Feature{one, pair, v})
+			after := both
+			if t.cut {
+				after = join(begun, h)
+			}
+			one, pair := feature(h, after, l.salt)
+			if !l.seen.again(pair) {
+				v := int32(model.Weights[one]) + int32(model.Weights[pair])
+				w.add(v)
+				if v > l.top[tops-1].weight {
+					l.note(Feature{one, pair, v})
+				}
 			}
 		}
-		before = h
-		l.recent[l.read%recents] = spoken{h, l.end}
-		l.end += t.size
+		l.recent[l.read%recents] = spoken{h, end}
 		l.read++
-		if p.known(h) {
-			l.word(p, g, h, &t)
-		}
-		if t.stem != 0 && p.known(t.stem) {
-			if e := p.find(t.stem); e != nil {
-				l.add(p.reach(g, e, l.end-t.size, l.end))
-			}
+		last, end = h, end+t.size
+		if p.known(h) || p.known(both) || t.stem != 0 {
+			l.end = end
+			l.follow(p, g, h, both, &t)
 		}
 		switch n := t.at - t.from; {
 		case n == 1:
@@ -169,7 +173,9 @@ func (l *Look) words(text []byte, p *phrases, g *progress, weigh bool) (oddities
 				letters = alone
 			}
 		case n >= encodedMin && weigh && text[t.from] < 0x80:
+			l.window, l.end, l.last = w, end, last
 			l.decode(text[t.from:])
+			w, end, last = l.window, l.end, l.last
 			alone = 0
 		default:
 			alone = 0
@@ -177,18 +183,28 @@ func (l *Look) words(text []byte, p *phrases, g *progress, weigh bool) (oddities
 	}
 }
 
-// word follows the phrases that the word h is in, alone or as the last of several, and the literals that begin with it.
+// follow follows the phrases that a word is in: by itself, with the one before, and by its first letters.
+func (l *Look) follow(p *phrases, g *progress, h, both uint64, t *tokens) {
+	if p.known(h) {
+		l.word(p, g, h, t)
+	}
+	if p.known(both) {
+		l.several(p, g, both)
+	}
+	if t.stem != 0 && p.known(t.stem) {
+		if e := p.find(t.stem); e != nil {
+			l.add(p.reach(g, e, l.end-t.size, l.end))
+		}
+	}
+}
+
+// word follows the phrases that the word h is in, and the literals that begin with it.
 func (l *Look) word(p *phrases, g *progress, h uint64, t *tokens) {
 	e := p.find(h)
 	if e == nil {
 		return
 	}
 	l.add(p.reach(g, e, l.end-t.size, l.end))
-	for n := 2; e.lengths>>n != 0 && n <= l.read; n++ {
-		if e.lengths>>n&1 != 0 {
-			l.several(p, g, n)
-		}
-	}
 	for i := range e.literals {
 		if e.literals[i].found(t.text, t.from) {
 			l.found.add(int(e.literals[i].rule))
@@ -199,18 +215,25 @@ func (l *Look) word(p *phrases, g *progress, h uint64, t *tokens) {
 	}
 }
 
-// several follows the phrases that the last n words together are in.
-func (l *Look) several(p *phrases, g *progress, n int) {
-	first := l.recent[(l.read-n)%recents]
-	key := first.hash
-	for k := n - 1; k > 0; k-- {
-		key = join(key, l.recent[(l.read-k)%recents].hash)
-	}
-	if !p.known(key) {
+// several follows the phrases that the last two words are in together, or that they end.
+func (l *Look) several(p *phrases, g *progress, both uint64) {
+	e := p.find(both)
+	if e == nil || l.read < 2 {
 		return
 	}
-	if e := p.find(key); e != nil {
-		l.add(p.reach(g, e, first.start, l.end))
+	l.add(p.reach(g, e, l.recent[(l.read-2)%recents].start, l.end))
+	for n := 3; e.lengths>>n != 0 && n <= l.read; n++ {
+		if e.lengths>>n&1 == 0 {
+			continue
+		}
+		first := l.recent[(l.read-n)%recents]
+		key := first.hash
+		for k := n - 1; k > 0; k-- {
+			key = join(key, l.recent[(l.read-k)%recents].hash)
+		}
+		if longer := p.find(key); longer != nil {
+			l.add(p.reach(g, longer, first.start, l.end))
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ func TestTold(t *testing.T) {
 	f := func(tool bool, text string, want bool) {
 		t.Helper()
 		if sc := look(l, s, tool, text); sc.Value >= 0.8 != want {
-			t.Errorf("%q: %s", text, sc.String())
+			t.Errorf("%.60q: %s", text, sc.String())
 		}
 	}
 	f(false, "", false)
@@ -26,6 +26,7 @@ func TestTold(t *testing.T) {
 	f(false, "SELECT * FROM users WHERE name = 'ignore' OR 1=1 --", false)
 	f(false, "Translate to German: please follow the instructions on the package.", false)
 	f(true, `{"temperature": 21, "wind": "NW", "forecast": ["rain", "sun"]}`, false)
+	f(false, strings.Repeat("Good evening, said the keeper of the lamp, and full of wonder they all went up. ", 2000), false) // said again is no more
 	f(false, strings.Repeat("The history of lighthouses is long and full of storms. ", 2000), false)
 }
 
@@ -178,6 +179,26 @@ func FuzzTokens(f *testing.F) {
 				t.Fatalf("word %d from %d to %d, after %d of %d", n, tk.from, tk.at, end, len(text))
 			}
 			end = tk.at
+		}
+	})
+}
+
+// FuzzShort: the fast way to a short word's hash is the slow one's.
+func FuzzShort(f *testing.F) {
+	f.Add([]byte("Hello, world"))
+	f.Add([]byte("a1b2c3d4 @[`{/:09azAZ"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		fast := tokens{text: text}
+		for {
+			h, ok := fast.next()
+			if !ok {
+				return
+			}
+			alone := append([]byte(nil), text[fast.from:fast.at]...)
+			slow := tokens{text: alone[:len(alone):len(alone)]}
+			if want, _ := slow.next(); want != h || slow.at != len(alone) {
+				t.Fatalf("%q of %q: %x, want %x", alone, text, h, want)
+			}
 		}
 	})
 }

@@ -20,7 +20,7 @@ const (
 // for their word. Work for a word that is in no rule is one test of a bit; for one that is, a few operations on a set of
 // steps. Immutable.
 type phrases struct {
-	maybe   [256]uint64 // a Bloom filter, 16 Ki bits, over the keys of the table
+	maybe   [512]uint64 // a Bloom filter, 32 Ki bits, over the keys of the table
 	keys    [tableSize]uint32
 	at      [tableSize]uint16 // where in entries; 0 is free
 	entries []entry
@@ -38,7 +38,7 @@ type step struct {
 
 type entry struct {
 	steps    stepSet
-	lengths  uint16 // alternatives of several words that end with this one, by length
+	lengths  uint16 // of a pair: the alternatives of more words that end with it, by length
 	address  bool   // http and https: the address of a picture may follow
 	literals []literal
 }
@@ -57,8 +57,8 @@ const stepWords = 5
 func (s *stepSet) add(i int)    { s[i>>6] |= 1 << (i & 63) }
 func (s *stepSet) remove(i int) { s[i>>6] &^= 1 << (i & 63) }
 
-func (p *phrases) mark(h uint64)       { p.maybe[h>>32&0xff] |= 1 << (h >> 40 & 63) }
-func (p *phrases) known(h uint64) bool { return p.maybe[h>>32&0xff]>>(h>>40&63)&1 != 0 }
+func (p *phrases) mark(h uint64)       { p.maybe[h>>32&0x1ff] |= 1 << (h >> 41 & 63) }
+func (p *phrases) known(h uint64) bool { return p.maybe[h>>32&0x1ff]>>(h>>41&63)&1 != 0 }
 
 // find returns the entry of h, nil for none.
 func (p *phrases) find(h uint64) *entry {
@@ -101,22 +101,22 @@ func (l *literal) found(text []byte, from int) bool {
 // progress is how far the phrases have come.
 type progress struct {
 	reached []int32 // by step: where its last word ended
-	waiting stepSet // the steps whose step before was reached, perhaps too long ago
+	live    stepSet // the first steps, and those whose step before was reached, perhaps too long ago
 }
 
-func (g *progress) reset(steps int) {
-	if len(g.reached) < steps {
-		g.reached = make([]int32, steps)
+func (g *progress) reset(p *phrases) {
+	if len(g.reached) < len(p.steps) {
+		g.reached = make([]int32, len(p.steps))
 	}
 	clear(g.reached)
-	g.waiting = stepSet{}
+	g.live = p.firsts
 }
 
 // reach takes the steps that a word, or the words of an alternative, from start to end make, and returns the rules found.
 // Later steps of a phrase come first, so that no word is two of them.
 func (p *phrases) reach(g *progress, e *entry, start, end int32) (found hits) {
 	for w := stepWords - 1; w >= 0; w-- {
-		for set := e.steps[w] & (p.firsts[w] | g.waiting[w]); set != 0; {
+		for set := e.steps[w] & g.live[w]; set != 0; {
 			b := 63 - bits.LeadingZeros64(set)
 			set &^= 1 << b
 			i := w<<6 | b
@@ -124,7 +124,7 @@ func (p *phrases) reach(g *progress, e *entry, start, end int32) (found hits) {
 			if s.gap >= 0 {
 				d := start - g.reached[i-1]
 				if d > s.gap {
-					g.waiting.remove(i)
+					g.live.remove(i)
 				}
 				if d < 0 || d > s.gap {
 					continue
@@ -135,7 +135,7 @@ func (p *phrases) reach(g *progress, e *entry, start, end int32) (found hits) {
 				continue
 			}
 			g.reached[i] = end
-			g.waiting.add(i + 1)
+			g.live.add(i + 1)
 		}
 	}
 	return found

@@ -10,8 +10,8 @@ const (
 	blocks = 16
 )
 
-// Norm is what the sum of n words is divided by: evidence grows with the root of the length.
-func Norm(n int) float64 { return math.Sqrt(float64(n + 1)) }
+// Norm is what the sum of n words is divided by: evidence grows with the root of the length, and a few words are little.
+func Norm(n int) float64 { return math.Sqrt(float64(n + 8)) }
 
 // window adds up the weights of words.
 type window struct {
