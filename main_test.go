@@ -343,3 +343,74 @@ func metricTable() string {
 	}
 	return b.String()
 }
+
+// section is what the README has between a marker and the next end.
+func section(t *testing.T, name string) string {
+	t.Helper()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(readme), "<!-- "+name+" -->\n")
+	text, _, closed := strings.Cut(rest, "<!-- end -->")
+	if !found || !closed {
+		t.Fatalf("the README has no table of %s", name)
+	}
+	return text
+}
+
+// TestReadmeOperations: what the operations table sends people to look at is there: metrics with those labels, error codes, policy keys.
+func TestReadmeOperations(t *testing.T) {
+	text, metrics := section(t, "operations"), 0
+	known, labels := map[string][]string{}, regexp.MustCompile(`\b(blaze_\w+)(?:\{(\w+)=)?`)
+	for _, m := range telemetry.Catalogue() {
+		known[m.Name] = m.Labels
+	}
+	for _, m := range labels.FindAllStringSubmatch(text, -1) {
+		metrics++
+		if own, ok := known[m[1]]; !ok || m[2] != "" && !slices.Contains(own, m[2]) {
+			t.Errorf("there is no metric %s", m[0])
+		}
+	}
+	codes := map[string]bool{}
+	for _, d := range filters.Catalogue() {
+		codes[d.Code] = true
+	}
+	for _, m := range regexp.MustCompile("[45][0-9][0-9] `(\\w+)`").FindAllStringSubmatch(text, -1) {
+		if !codes[m[1]] {
+			t.Errorf("there is no error %s", m[1])
+		}
+	}
+	var schema strings.Builder
+	if err := policy.WriteSchema(&schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("`(?:proxy|filters\\.\\w+)\\.(\\w+)`").FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(schema.String(), `"`+m[1]+`"`) {
+			t.Errorf("there is no policy key %s", m[0])
+		}
+	}
+	if metrics < 20 {
+		t.Errorf("only %d metrics in the table", metrics)
+	}
+}
+
+// TestReadmeDependencies: the table names every module that go.mod requires directly, and no other.
+func TestReadmeDependencies(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, m := range regexp.MustCompile(`(?m)^(?:require )?\s*(\S+\.\S+/\S+|pgregory\.net/\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1) {
+		want = append(want, m[1])
+	}
+	for _, m := range regexp.MustCompile("`([^`]+/[^`]+)`").FindAllStringSubmatch(section(t, "dependencies"), -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if len(want) < 20 || !slices.Equal(want, got) {
+		t.Errorf("go.mod requires\n%v\nand the README explains\n%v", want, got)
+	}
+}
