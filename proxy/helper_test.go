@@ -85,7 +85,10 @@ func serveUntil(t testing.TB, source, upstream string, o proxy.Options, out io.W
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Listen, o.Store, o.Tel, o.Drain = "127.0.0.1:0", store, tel, 10*time.Second
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	o.Store, o.Tel, o.Drain = store, tel, 10*time.Second
 	server, err := proxy.New(o)
 	if err != nil {
 		t.Fatal(err)
