@@ -1,0 +1,200 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"blaze/upstream/demo"
+)
+
+// program is a built Blaze that runs.
+type program struct {
+	cmd            *exec.Cmd
+	proxied, admin string
+	binary         string
+}
+
+// launch builds Blaze, and runs it with a policy under a shell's limits ("ulimit -n 64") and some environment.
+func launch(t *testing.T, binary, policy, limits string, env ...string) *program {
+	t.Helper()
+	if binary == "" {
+		binary = filepath.Join(t.TempDir(), "blaze")
+		if out, err := exec.Command("go", "build", "-o", binary, "blaze").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	p := &program{binary: binary, cmd: exec.Command("sh", "-c", limits+"; exec "+binary+" --policy "+policy+" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --drain 1s")}
+	p.cmd.Env = append(os.Environ(), env...)
+	log, err := p.cmd.StderrPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		_ = p.cmd.Wait()
+	})
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		if m := servingLine.FindStringSubmatch(lines.Text()); m != nil {
+			p.proxied, p.admin = m[1], m[2]
+			go func() { _, _ = io.Copy(io.Discard, log) }()
+			return p
+		}
+	}
+	t.Fatal("the program did not start")
+	return nil
+}
+
+// models asks for the models with a key on a connection of its own; 0 is no answer.
+func (p *program) models(key string) int {
+	req, err := http.NewRequest(http.MethodGet, "http://"+p.proxied+"/v1/models", nil)
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = res.Body.Close() }()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
+
+func faultsPolicy(t *testing.T, backend, more string) (path, key string) {
+	t.Helper()
+	key, hash := newKey()
+	path = filepath.Join(t.TempDir(), "policy.yaml")
+	text := fmt.Sprintf(`version: 1
+upstreams: {model: {engine: vllm, targets: [{url: %q}]}}
+filters:
+  scan: {behavior: {mode: off}}
+  auth: {required: true, api_keys: [{id: k, hash: %q, subject: ada, roles: [user]}]}
+  authz: {roles: {user: {routes: [inference, utility], models: ["*"]}}}
+%s`, backend, hash, more)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, key
+}
+
+// TestOutOfDescriptors: a Blaze whose descriptors are used up goes on when some are free again.
+func TestOutOfDescriptors(t *testing.T) {
+	backend := demo.New(demo.Options{})
+	t.Cleanup(backend.Close)
+	policy, key := faultsPolicy(t, backend.URL(), "")
+	p := launch(t, "", policy, "ulimit -n 48")
+	if got := p.models(key); got != 200 {
+		t.Fatalf("at first: got %d", got)
+	}
+	var conns []net.Conn
+	for range 150 {
+		c, err := net.DialTimeout("tcp", p.proxied, time.Second)
+		if err != nil {
+			break // the socket's queue is full as well
+		}
+		conns = append(conns, c)
+	}
+	if len(conns) < 60 {
+		t.Fatalf("only %d connections", len(conns))
+	}
+	time.Sleep(200 * time.Millisecond) // accepting fails meanwhile
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	for end := time.Now().Add(30 * time.Second); p.models(key) != 200; {
+		if time.Now().After(end) {
+			t.Fatal("it does not serve again")
+		}
+	}
+}
+
+// TestKilled: a Blaze that is killed under load leaves an audit log whose chain is whole, and the next one goes on with it.
+func TestKilled(t *testing.T) {
+	backend := demo.New(demo.Options{})
+	t.Cleanup(backend.Close)
+	audit := filepath.Join(t.TempDir(), "audit.jsonl")
+	policy, key := faultsPolicy(t, backend.URL(), fmt.Sprintf("telemetry: {audit: {path: %q, record: denied}}\n", audit))
+	binary := ""
+	for round := range 3 {
+		p := launch(t, binary, policy, ":")
+		binary = p.binary
+		if got := p.models(key); got != 200 {
+			t.Fatalf("round %d: got %d", round, got)
+		}
+		var load sync.WaitGroup
+		for range 4 {
+			load.Go(func() {
+				for p.models("sk-wrong") == 401 {
+				}
+			})
+		}
+		time.Sleep(300 * time.Millisecond)
+		_ = p.cmd.Process.Kill()
+		load.Wait()
+	}
+	p := launch(t, binary, policy, ":") // which mends what the last kill has left
+	if p.models("sk-wrong") != 401 {
+		t.Error("the last one does not refuse")
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait()
+	out, err := exec.Command(binary, "audit", audit).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	text, err := os.ReadFile(audit)
+	if err != nil || strings.Count(string(text), "\n") < 40 {
+		t.Errorf("%d lines: %v", strings.Count(string(text), "\n"), err)
+	}
+}
+
+// TestLittleMemory: with a memory limit that is nearly used up, large requests are slow and correct.
+func TestLittleMemory(t *testing.T) {
+	backend := demo.New(demo.Options{})
+	t.Cleanup(backend.Close)
+	policy, key := faultsPolicy(t, backend.URL(), "")
+	p := launch(t, "", policy, ":", "GOMEMLIMIT=24MiB")
+	body := `{"model":"demo-small","messages":[{"role":"user","content":"` + strings.Repeat("word ", 200_000) + `"}]}`
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 5 {
+				req, err := http.NewRequest(http.MethodPost, "http://"+p.proxied+"/v1/chat/completions", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("Authorization", "Bearer "+key)
+				req.Header.Set("Content-Type", "application/json")
+				res, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, err = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+				if res.StatusCode != 200 || err != nil {
+					t.Errorf("got %d %v", res.StatusCode, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	http.DefaultClient.CloseIdleConnections()
+}
