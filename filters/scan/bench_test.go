@@ -61,9 +61,10 @@ func BenchmarkScan(b *testing.B) {
 }
 
 func scanOnce(tb testing.TB, f *Filter, x *filters.Exchange) {
-	if err := x.Document.Parse(engine.Chat, x.Body, engine.Limits{}); err != nil {
+	if err := x.Document.Parse(engine.Chat, x.Body, engine.Limits{String: 16 << 20, Keys: 1 << 20}); err != nil {
 		tb.Fatal(err)
 	}
+	x.HasDocument = true
 	if v := f.Request(x); !v.Passed() {
 		tb.Fatalf("refused: %s at %s", v.Rule, v.Field)
 	}
