@@ -29,7 +29,18 @@ func (p *pass) form() (filters.Verdict, bool) {
 	if v, bad := p.judge(p.x.Body, detect.Field, spot{kind: "body"}); bad {
 		return v, true
 	}
+	if likeForm(p.x.Body) {
+		if v, bad := p.pairs(p.x.Body, "form"); bad {
+			return v, true
+		}
+	}
 	return p.saidRaw(p.x.Body, true, spot{kind: "body"})
+}
+
+// likeForm reports whether a body begins as a form does: many a back end reads it as one, whatever it is said to be.
+func likeForm(b []byte) bool {
+	name, _, ok := bytes.Cut(b[:min(len(b), 64)], []byte{'='})
+	return ok && len(name) > 0 && bytes.IndexAny(name, " \t\r\n<{") < 0
 }
 
 // tooBig and manyFiles are what a client is told about a bound on uploads.

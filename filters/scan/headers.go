@@ -7,6 +7,7 @@ import (
 
 	"blaze/filters"
 	"blaze/filters/scan/detect"
+	"blaze/filters/scan/upload"
 )
 
 // grammar says how a header's value is read.
@@ -17,6 +18,7 @@ const (
 	agent                   // prose with a grammar of its own
 	locus                   // a URL
 	cookies                 // name=value; name=value
+	fileName                // the name of an upload
 	unjudged                // read and judged by somebody who knows it better: the proxy, auth
 )
 
@@ -28,7 +30,8 @@ var grammars = map[string]grammar{
 	"Content-Type": agent, "Via": agent, "Forwarded": agent, "Cache-Control": agent, "Keep-Alive": agent, "Priority": agent,
 	"If-None-Match": agent, "If-Match": agent, "Prefer": agent, "Dnt": agent, "X-Stainless-Os": agent, "Cdn-Loop": agent,
 	"Referer": locus, "Origin": locus, "X-Forwarded-Uri": field,
-	"Cookie":        cookies,
+	"Cookie":     cookies,
+	"X-Filename": fileName, "X_filename": fileName, "X.filename": fileName, "X-File-Name": fileName,
 	"Authorization": agent, "Proxy-Authorization": agent,
 	"Host": unjudged, "Content-Length": unjudged, "Transfer-Encoding": unjudged, "Connection": unjudged, "Upgrade": unjudged,
 	"Sec-Websocket-Key": unjudged, "Sec-Websocket-Version": unjudged,
@@ -85,6 +88,14 @@ func (p *pass) once(value []byte, g grammar, at spot) (filters.Verdict, bool) {
 func (p *pass) headerValue(value []byte, g grammar, at spot) (filters.Verdict, bool) {
 	if g == cookies {
 		return p.cookies(value)
+	}
+	if g == fileName && p.files {
+		if why := upload.BadName(string(value)); why != "" {
+			if v, bad := p.decide(hitUpload, p.f.cfg.Upload.Rule, why, at, excerpt(value, 0, len(value))); bad {
+				return v, true
+			}
+			p.used = true // noted in shadow: not clean
+		}
 	}
 	if v, bad := p.judge(value, placeOf(g), at); bad || g != locus {
 		return v, bad
