@@ -46,6 +46,8 @@ func (e Env) read(path string) ([]byte, error) {
 func Compile(files []File, prev *Snapshot, env Env) (*Snapshot, error) {
 	c := &compiler{document: load(files, env), prev: prev, env: env, configs: map[string]any{}}
 	s := c.compile()
+	// What was made may keep c, to read files by: it must not keep the policy before it, and that the one before.
+	c.prev, c.configs = nil, nil
 	scrub(c.problems, c.secrets)
 	if ps := ordered(c.problems, c.sources); len(ps) > 0 {
 		return nil, ps

@@ -2,8 +2,10 @@ package policy_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -278,4 +280,36 @@ func TestReloadSame(t *testing.T) {
 	if s.Current() != first {
 		t.Error("a reload that changes nothing did something")
 	}
+}
+
+// TestReloadLetsGo: what a reload replaced is not kept by what replaced it, so that memory stays flat however often the
+// policy changes.
+func TestReloadLetsGo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	text := func(limit int) string {
+		return strings.Replace(fmt.Sprintf(guarded, "enforce"), "limit: 3", fmt.Sprintf("limit: %d", limit), 1)
+	}
+	write(t, path, text(3))
+	s, err := policy.Open(options(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.KeepAlive(s)
+	gone := make(chan struct{})
+	runtime.AddCleanup(s.Current(), func(done chan struct{}) { close(done) }, gone)
+	for i := range 3 {
+		write(t, path, text(4+i))
+		if err := s.Reload(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Error("the first policy is still in memory after three reloads")
 }
