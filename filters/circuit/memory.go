@@ -184,16 +184,17 @@ func secret(name []byte) bool {
 	return fold(name, "authorization") || fold(name, "cookie") || fold(name, "x-api-key") || fold(name, "api-key")
 }
 
-// harmless fields are about the client, the connection, the trace or the way here, and never about the answer.
+// harmless fields are about the client, the connection, the trace or the way here, and never about the answer. Host is not
+// among them: the upstream is told it, and one that put it into an answer would have it read by others.
 func harmless(name []byte) bool {
 	for _, p := range [...]string{"x-forwarded-", "x-stainless-", "x-b3-", "x-blaze-", "sec-"} {
 		if len(name) > len(p) && fold(name[:len(p)], p) {
 			return true
 		}
 	}
-	for _, n := range [...]string{"host", "user-agent", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "expect",
+	for _, n := range [...]string{"user-agent", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "expect",
 		"x-request-id", "traceparent", "tracestate", "baggage", "forwarded", "via", "x-real-ip", "date", "cache-control", "pragma",
-		"referer", "priority", "dnt"} {
+		"referer", "priority", "dnt", "idempotency-key"} {
 		if fold(name, n) {
 			return true
 		}

@@ -1,6 +1,9 @@
 package circuit
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -67,6 +70,7 @@ func TestCacheKey(t *testing.T) {
 	}))
 
 	is("the upstream's credentials", false, keyOf(p, ask("Authorization: Bearer a\n", same), nil))
+	is("another host", false, keyOf(p, ask("", same), func(x *filters.Exchange) { x.Request.SetHost("other.test") }))
 	is("a field of unknown meaning", false, keyOf(p, ask("X-Adapter: a\n", same), nil))
 	is("another tenant", false, keyOf(p, ask("", same), func(x *filters.Exchange) {
 		x.Identity = &filters.Identity{Tenant: "umbrella", Subject: "ada", KeyID: "k"}
@@ -178,5 +182,57 @@ func TestMemoryAllocations(t *testing.T) {
 		}
 	}); n > 1 && !raceEnabled {
 		t.Errorf("%v allocations; want no more than the key itself", n)
+	}
+}
+
+// BenchmarkHit is all that an answer out of memory costs between the other filters and the relay.
+func BenchmarkHit(b *testing.B) {
+	f, err := New(Config{}, nil, filterstest.Env(b, nil, nil))
+	if err != nil {
+		b.Fatal(err)
+	}
+	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"choices":[{"message":{"role":"assistant","content":"hello"}}]}`)
+	}))
+	defer model.Close()
+	ps, err := upstream.New(map[string]upstream.Config{"model": {
+		Engine: "vllm", Targets: []upstream.Target{{URL: model.URL}}, Cache: &upstream.Cache{TTL: time.Hour, Max: 1 << 20},
+		Timeout: upstream.Timeout{Connect: time.Second, FirstByte: time.Second, Stall: time.Second},
+	}}, nil, upstream.Env{Metrics: filterstest.Env(b, nil, nil).Metrics, Now: time.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	x := filterstest.New(b, "POST /v1/chat/completions\nContent-Type: application/json\nAccept: */*\n\n"+same)
+	x.Upstream = ps.Pool("model")
+	w := want(x)
+	m, _ := f.memory(x)
+	w.Memory = m
+	_, _, recorder, _ := x.Upstream.Recall(w)
+	lease, _, err := x.Upstream.Acquire(w)
+	if err != nil {
+		b.Fatal(err)
+	}
+	lease.Record(recorder)
+	resp, err := lease.RoundTrip(&upstream.Request{Head: x.Request, Target: []byte("/"), Body: x.Body}, x.Cancel, x.Deadline)
+	if err != nil {
+		b.Fatal(err)
+	}
+	lease.Adopt()
+	_, _ = io.Copy(io.Discard, resp)
+	lease.Release(upstream.Success)
+	buf := make([]byte, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		if v := f.Body(x); !v.Passed() || x.Cache != upstream.Hit {
+			b.Fatalf("%+v, %v", v, x.Cache)
+		}
+		resp, err := x.Lease.RoundTrip(&upstream.Request{Head: x.Request}, x.Cancel, x.Deadline)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for err == nil {
+			_, err = resp.Read(buf)
+		}
+		f.Settle(x)
 	}
 }

@@ -106,6 +106,14 @@ func (r *Recording) Begin(h *fasthttp.ResponseHeader, keep bool) {
 	if r.done {
 		return
 	}
+	size := int64(0)
+	for name, value := range h.All() {
+		size += int64(len(name) + len(value))
+	}
+	if !r.s.grow(r, size) {
+		r.Abandon()
+		return
+	}
 	a := r.a
 	a.mu.Lock()
 	defer a.mu.Unlock()
