@@ -200,6 +200,9 @@ func (c *race) decide(p progress, err error) (progress, error) {
 	default:
 		l.usual(err)
 	}
+	if c.won && over {
+		l.resp.conn.rested() // the interruption came too late to hurt the answer; it must not hurt the next one
+	}
 	l.cancel, l.race = c.parent, nil
 	if err == nil && l.resp.conn != nil && !l.cancel.attach(l.resp.conn.Conn) {
 		l.resp.conn.discard()

@@ -57,6 +57,14 @@ func (c *conn) writeWithin(l *limits, d time.Duration) bool {
 	return l.cancel.setWriteDeadline(c.writeBy)
 }
 
+// rested takes back an interruption that did not end the exchange. Nobody else may hold c.
+func (c *conn) rested() {
+	if c != nil {
+		_ = c.SetDeadline(time.Time{})
+		c.readBy, c.writeBy = time.Time{}, time.Time{}
+	}
+}
+
 // inForce reports whether the deadline set serves for by.
 func inForce(set, by time.Time, slack time.Duration) bool {
 	return !set.Before(by) && !set.After(by.Add(slack)) && set.IsZero() == by.IsZero()
