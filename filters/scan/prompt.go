@@ -3,6 +3,7 @@ package scan
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -18,6 +19,7 @@ type PromptInjection struct {
 	Share     *setting.Percent   `yaml:"enforce" doc:"share of identities (or addresses) for whom the rule is enforced, stable by hash; for the others it is in shadow" example:"10%"`
 	Threshold float64            `yaml:"threshold" doc:"score from which a message is told: of harmless prompts, 0.8 tells about 4 in 1000, 0.99 about 1" default:"0.8"`
 	Roles     map[string]float64 `yaml:"roles" doc:"threshold by role, in place of the one above; of several roles of a caller the highest counts" example:"{red-team: 1, support: 0.9}"`
+	Read      setting.Bytes      `yaml:"read" doc:"bytes of a request that are read, the newest message first; of one that is longer than what is left, its start and its end. 0 reads every word of every message" default:"8KiB" example:"0B"`
 	Trusted   []string           `yaml:"trusted" doc:"speakers whose messages are not judged: system and developer are the operator's own, assistant is what the model said; user and tool too, if need be" default:"[system, developer, assistant]" example:"[]"`
 }
 
@@ -135,43 +137,76 @@ func (p *pass) prompts(d *engine.Document) (filters.Verdict, bool) {
 	return v, !v.Passed()
 }
 
-// highest is the score of the message that scores highest; nil when none is judged.
+// highest is the score of the message that scores highest; nil when none is judged. The newest message is read first: what
+// came with an earlier request was read then.
 func (p *pass) highest(d *engine.Document) (best injection.Score, at *turn) {
 	w, rule := &p.prompt, p.f.prompt
 	w.turns.read(d)
 	w.look.Begin(rule.scorer)
+	left := rule.budget()
 	for i := range w.turns.list {
 		t := &w.turns.list[i]
 		if rule.trusted[t.by] && (t.by == system || t.by == developer) {
-			p.say(d, t, w.look.Guard)
+			left -= p.say(d, t, left, w.look.Guard)
 		}
 	}
-	for i := range w.turns.list {
+	left = rule.budget()
+	for i := len(w.turns.list) - 1; i >= 0 && left > 0; i-- {
 		t := &w.turns.list[i]
 		if rule.trusted[t.by] {
 			continue
 		}
 		w.look.Open(t.by == tool)
-		p.say(d, t, w.look.Text)
-		if s := w.look.Close(); at == nil || s.Value > best.Value {
+		left -= p.say(d, t, left, w.look.Text)
+		if s := w.look.Close(); at == nil || s.Value >= best.Value {
 			best, at = s, t
 		}
 	}
 	return best, at
 }
 
-// say calls f with the texts of t.
-func (p *pass) say(d *engine.Document, t *turn, f func([]byte)) {
+// budget is how many bytes are read, of what the operator says and of what the others do.
+func (r *promptRule) budget() int {
+	if r.Read == 0 {
+		return math.MaxInt
+	}
+	return int(r.Read)
+}
+
+// say calls f with the texts of t, with most bytes of them at most, and returns how many these were.
+func (p *pass) say(d *engine.Document, t *turn, most int, f func([]byte)) (read int) {
+	all := 0
+	for i := t.from; i < t.to; i++ {
+		if v := &d.Values[i]; v.Kind == engine.Text {
+			all += int(v.Len)
+		}
+	}
+	from, to := all, all // what is left out
+	if all > most {
+		from, to = most/2, all-(most-most/2)
+	}
+	at := 0
 	for i := t.from; i < t.to; i++ {
 		v := &d.Values[i]
 		if v.Kind != engine.Text {
 			continue
 		}
 		raw := d.Body[v.Off : v.Off+v.Len]
-		if v.Escaped {
-			p.value = appendUnquoted(p.value[:0], raw)
-			raw = p.value
-		}
+		within := func(n int) int { return max(0, min(n-at, len(raw))) }
+		p.sayPart(raw[:within(from)], v.Escaped, f)
+		p.sayPart(raw[within(to):], v.Escaped, f)
+		at += len(raw)
+	}
+	return all - (to - from)
+}
+
+// sayPart calls f with raw, decoded. An escape that was cut in two makes odd characters, no more.
+func (p *pass) sayPart(raw []byte, escaped bool, f func([]byte)) {
+	if escaped {
+		p.value = appendUnquoted(p.value[:0], raw)
+		raw = p.value
+	}
+	if len(raw) > 0 {
 		f(raw)
 	}
 }
