@@ -159,7 +159,7 @@ func TestPromptRead(t *testing.T) {
 	f := func(read int64, field string, messages ...any) {
 		t.Helper()
 		cfg := promptConfig(filters.Enforce)
-		cfg.Prompt.Read, cfg.Prompt.Threshold = setting.Bytes(read), 0.1
+		cfg.Prompt.Read, cfg.Prompt.Threshold = setting.Bytes(read), 0.5
 		x := chat(t, map[string]any{"model": "llama-3", "messages": messages})
 		if v := judge(newFilter(t, cfg), x); v.Field != field {
 			t.Errorf("reading %d: told at %q, want %q", read, v.Field, field)
