@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"blaze/filters"
@@ -84,12 +85,17 @@ func bodyless(status int) bool { return status == 204 || status == 304 }
 // framingOf tells streams of frames from whole bodies by the content type.
 func framingOf(ct []byte) engine.Framing {
 	switch {
-	case bytes.HasPrefix(ct, []byte("text/event-stream")):
+	case hasMediaType(ct, "text/event-stream"):
 		return engine.Events
-	case bytes.HasPrefix(ct, []byte("application/x-ndjson")):
+	case hasMediaType(ct, "application/x-ndjson"):
 		return engine.Lines
 	}
 	return engine.Whole
+}
+
+// hasMediaType compares as RFC 9110, 8.3.1, has it: case makes no difference.
+func hasMediaType(ct []byte, kind string) bool {
+	return len(ct) >= len(kind) && strings.EqualFold(str(ct[:len(kind)]), kind)
 }
 
 // whole reads the answer before it is sent: small ones, and those of unknown length for HTTP/1.0, which has no chunks.

@@ -89,6 +89,7 @@ func TestWatchedAnswers(t *testing.T) {
 	}
 
 	f(hide, "1.1", saying(stream, sse), "200\n", event("it is ")+event(label)+event(".")+"data: [DONE]\n\n")
+	f(hide, "1.1", saying(stream, "Content-Type: Text/Event-Stream"), "200\n", event("it is ")+event(label)+event(".")+"data: [DONE]\n\n")
 	f(hide, "1.0", saying(stream, sse), "200\n", event("it is ")+event(label)+event(".")+"data: [DONE]\n\n")
 	f(shadow, "1.1", saying(stream, sse), "200\n", strings.Join(stream, ""))
 	refusal := `{"error":{"message":"The answer was withheld: a part of it looks like a secret or personal data.","type":"permission_error","param":null,"code":"threat_detected"}}`
@@ -114,7 +115,7 @@ func TestWatchedAnswers(t *testing.T) {
 	f(hide, "1.1", saying([]string{zipped.String()}, js, "Content-Encoding: gzip"), "502\n",
 		`{"error":{"message":"The model server's answer could not be used.","type":"server_error","param":null,"code":"upstream_error"}}`)
 	f(shadow, "1.1", saying([]string{zipped.String()}, js, "Content-Encoding: gzip"), "Content-Encoding: gzip", zipped.String())
-	if ran < 15 {
+	if ran < 16 {
 		t.Errorf("ran %d cases", ran)
 	}
 }
