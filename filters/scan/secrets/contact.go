@@ -4,9 +4,9 @@ package secrets
 func contactKinds() []Kind {
 	return []Kind{
 		written(Kind{ID: "phone", Class: Personal, Why: "a telephone number: E.164 with a country's code, or a national form that nothing else has", begins: []string{"+#", "(#", "#"}, match: phone, check: nationalPhone,
-			Hits:   []string{"call «+1 415 555 2671» now", "«+49 (30) 901820-0»", "«+442079460958»", "«(415) 555-2671»", "«415-555-2671»", "«06 12 34 56 78»", "«07700 900123»", "phone: «4155552671»", "电话：«13812345678»", "tel. «030 901820»", "«0049 30 901820»"},
+			Hits:   []string{"call «+1 415 555 2671» now", "«+49 (30) 901820-0»", "«+442079460958»", "«(415) 555-2671»", "«415-555-2671»", "«(555) 123-4567»", "«1-800-555-0199»", "«06 12 34 56 78»", "«07700 900123»", "phone: «4155552671»", "电话：«13812345678»", "tel. «030 901820»", "«0049 30 901820»"},
 			Misses: []string{"+12", "a+14155552671", "x + 1234567890", "+012 345 678 901", "115-555-2671", "415-555-26711", "4155552671", "2024-01-02 03:04:05", "(1) 2345", "1.415.555.2671.9", "+1234", "192.168.100.200", "6c 6f 20 61 6d 65 20 31 22 33"}},
-			"###-###-####", "###.###.####", "0# ## ## ## ##", "0#.##.##.##.##", "0#### ######", "0##-####-####"),
+			"###-###-####", "###.###.####", "1-###-###-####", "0# ## ## ## ##", "0#.##.##.##.##", "0#### ######", "0##-####-####"),
 		{ID: emailID, Class: Personal, Why: "an e-mail address (RFC 5321), but for the user git, who is nobody",
 			Hits:   []string{"write to «ada.lovelace+x@example.co.uk».", "<«a@b.org»>", `{"mail":"\n«bob_1@mail-2.example.com»"}`, "ghp_x:«y@example.org»"},
 			Misses: []string{"@home", "a@b", "git@github.com:a/b.git", "lodash@4.17.21", "icon@2x.png", "user@host.1", "a@-b.com", "me at example.org", "@app.route", "x@y..com"}},
@@ -203,13 +203,16 @@ func parenthesised(t *text, i int) (int, answer) {
 	return 0, no
 }
 
-// nationalPhone judges the digits of a national form: ten of North America, whose area and exchange begin with 2 to 9, or
-// ten or eleven that begin with 0 and no second 0.
+// nationalPhone judges the digits of a national form: ten of North America, perhaps behind a 1, whose area and exchange begin
+// with 2 to 9 (555 is what invented ones have, before any exchange), or ten or eleven that begin with 0 and no second 0.
 func nationalPhone(d []byte) bool {
 	if d[0] == '0' {
 		return d[1] != '0' && various2(d[1:])
 	}
-	return len(d) == 10 && d[0] >= '2' && d[3] >= '2' && !(d[1] == '1' && d[2] == '1') && various2(d)
+	if len(d) == 11 && d[0] == '1' {
+		d = d[1:]
+	}
+	return len(d) == 10 && d[0] >= '2' && (d[3] >= '2' || string(d[:3]) == "555") && !(d[1] == '1' && d[2] == '1') && various2(d)
 }
 
 // named takes whatever could be a number behind a word for one.
