@@ -95,7 +95,7 @@ func TestWatchedAnswers(t *testing.T) {
 	refusal := `{"error":{"message":"The answer was withheld: a part of it looks like a secret or personal data.","type":"permission_error","param":null,"code":"threat_detected"}}`
 	f(block, "1.1", saying(stream, sse), "200\n", event("it is ")+"data: "+refusal+"\n\n")
 
-	f(hide, "1.1", saying([]string{whole}, sized(whole)...), fmt.Sprint("X-Blaze-Sanitized: secrets\r\nX-Request-Id"), hidden)
+	f(hide, "1.1", saying([]string{whole}, sized(whole)...), "X-Blaze-Sanitized: secrets\r\nX-Request-Id", hidden)
 	f(hide, "1.1", saying([]string{whole}, sized(whole)...), fmt.Sprint("length ", len(hidden)), hidden)
 	f(hide, "1.1", saying([]string{whole[:40], whole[40:]}, js), "length -1", hidden)
 	f(hide, "1.0", saying([]string{whole[:40], whole[40:]}, js), fmt.Sprint("length ", len(hidden)), hidden)
