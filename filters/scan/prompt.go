@@ -19,7 +19,7 @@ type PromptInjection struct {
 	Share     *setting.Percent   `yaml:"enforce" doc:"share of identities (or addresses) for whom the rule is enforced, stable by hash; for the others it is in shadow" example:"10%"`
 	Threshold float64            `yaml:"threshold" doc:"score from which a message is told: of harmless prompts, 0.8 tells about 4 in 1000, 0.99 about 1" default:"0.8"`
 	Roles     map[string]float64 `yaml:"roles" doc:"threshold by role, in place of the one above; of several roles of a caller the highest counts" example:"{red-team: 1, support: 0.9}"`
-	Read      setting.Bytes      `yaml:"read" doc:"bytes of a request that are read, the newest message first; of one that is longer than what is left, its start and its end. 0 reads every word of every message" default:"8KiB" example:"0B"`
+	Read      setting.Bytes      `yaml:"read" doc:"bytes of a request that are read, the newest message first; of one that is longer than what is left, its start and its end. 0 reads every word of every message" default:"4KiB" example:"0B"`
 	Trusted   []string           `yaml:"trusted" doc:"speakers whose messages are not judged: system and developer are the operator's own, assistant is what the model said; user and tool too, if need be" default:"[system, developer, assistant]" example:"[]"`
 }
 
