@@ -31,6 +31,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the stories' cmp commands compare with")
 
+func TestMain(m *testing.M) { storytest.Main(m, main) }
+
 // TestStories runs testdata/script: each story is one whole exchange, or a few, through the whole program.
 func TestStories(t *testing.T) { storytest.Run(t, "testdata/script", 25, *update, run) }
 

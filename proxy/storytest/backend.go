@@ -173,7 +173,7 @@ func (s *story) metric(_ *testscript.TestScript, _ bool, args []string) error {
 		if err != nil || status != 200 {
 			return fmt.Errorf("cannot read the metrics: %d %v", status, err)
 		}
-		if got = series(text, args[0]); got == args[1] {
+		if got = series(text, args[0]); got == args[1] || isWithin(got, args[1]) {
 			return nil
 		}
 		select {
@@ -183,6 +183,24 @@ func (s *story) metric(_ *testscript.TestScript, _ bool, args []string) error {
 			return fmt.Errorf("%s is %s, want %s; there are:\n%s", args[0], got, args[1], beginning(text, name))
 		}
 	}
+}
+
+// isWithin says whether got is within a bound such as <=3 or >=3.
+func isWithin(got, bound string) bool {
+	most, isMost := strings.CutPrefix(bound, "<=")
+	least, isLeast := strings.CutPrefix(bound, ">=")
+	v, err := strconv.ParseFloat(got, 64)
+	switch {
+	case err != nil:
+		return false
+	case isMost:
+		b, err := strconv.ParseFloat(most, 64)
+		return err == nil && v <= b
+	case isLeast:
+		b, err := strconv.ParseFloat(least, 64)
+		return err == nil && v >= b
+	}
+	return false
 }
 
 func series(text, name string) string {

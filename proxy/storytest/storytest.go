@@ -38,6 +38,7 @@ func Run(t *testing.T, dir string, atLeast int, update bool, program Program) {
 		Cmds:               commands(),
 		Setup: func(e *testscript.Env) error {
 			s := &story{program: program, env: e, update: update, conns: map[string]*client{}, backends: map[string]*demo.Server{}}
+			s.replicas, s.tallies = map[string]*running{}, map[string]int{}
 			e.Values[storyKey{}] = s
 			e.Defer(s.end)
 			s.setKeys()
@@ -63,6 +64,11 @@ type story struct {
 	shown    []string    // the endpoints whose documentation was compared
 	adminTLS *tls.Config // of the last admin command that named a certificate
 	browser  *browser    // nil until the story looks at the dashboard
+
+	replicas map[string]*running // processes of their own
+	order    []string            // their names, as they were started
+	tallies  map[string]int      // requests that were admitted
+	store    *store              // nil until it is started
 }
 
 // setKeys makes two API keys, the same in every run, known to scripts as $KEY and $ADMIN_KEY and to policies by their
@@ -99,6 +105,11 @@ func (s *story) end() {
 		s.running.stop()
 		<-s.running.exited
 	}
+	for _, r := range s.replicas {
+		r.stop()
+		<-r.exited
+	}
+	s.store.kill()
 	for _, b := range s.backends {
 		b.Close()
 	}
@@ -121,6 +132,11 @@ func commands() map[string]command {
 	return map[string]command{
 		// The program.
 		"blaze":      with("[!] blaze [flags]: serves, with policy.yaml if there is one; !: it must refuse to start", 0, (*story).blaze),
+		"replica":    with("replica NAME [flags]: serves with policy.yaml as a process of its own, which the story speaks of from then on", 1, (*story).replica),
+		"on":         with("on NAME: speaks of another replica", 1, (*story).on),
+		"spread":     with("spread TALLY N FILE [CONNECTIONS]: sends a request N times to the replicas in turn and counts those admitted", 3, (*story).spread),
+		"tally":      with("tally TALLY LOW HIGH: as many were admitted", 3, (*story).tally),
+		"redis":      with("redis start|kill|freeze|thaw: starts a redis-server, whose address is $REDIS, or does something to it", 1, (*story).redis),
 		"demo":       with("demo: runs blaze demo", 0, (*story).demo),
 		"paste":      with("paste COMMENT: gives a shell the line that the demo shows under a comment", 1, (*story).paste),
 		"cli":        with("[!] cli command [args]: runs a command to its end; !: it must fail", 1, (*story).cli),
@@ -131,7 +147,7 @@ func commands() map[string]command {
 		"sigterm":    with("sigterm: asks the program to end, and waits until it drains", 0, (*story).sigterm),
 		"exited":     with("exited: waits until the program has ended, with code 0", 0, (*story).exitedWell),
 		"certs":      with("certs NAME...: makes certificates, NAME.crt and NAME.key", 1, (*story).certificates),
-		"metric":     with("metric SERIES VALUE: waits until the series has the value", 2, (*story).metric),
+		"metric":     with("metric SERIES VALUE: waits until the series has the value, or is within one such as <=3", 2, (*story).metric),
 		"log":        with("log PATTERN: waits for a line of the log", 1, (*story).logged),
 		"wrote":      with("wrote PATTERN NAME: waits for what the program writes, and sets $NAME to the pattern's group", 2, (*story).wrote),
 		"silent":     with("silent TEXT: nothing that the program has written holds the text", 1, (*story).silent),
