@@ -8,7 +8,7 @@ import (
 )
 
 // gate counts a pool's requests in flight and keeps those waiting that find no place, in order of priority and then of
-// arrival. It is state only: how many places there are is said by whoever asks, so that a reload keeps the queue.
+// arrival, but for each tenth place. It is state only: how many places there are is said by whoever asks, so that a reload keeps the queue.
 type gate struct {
 	inflight atomic.Int64
 	waiting  atomic.Int64
@@ -16,10 +16,15 @@ type gate struct {
 	last     atomic.Int64 // when a place was last given back, unix nanoseconds
 	gap      atomic.Int64 // smoothed time between two places given back, nanoseconds
 
-	mu    sync.Mutex
-	queue waiters // guarded by mu
-	seq   uint64  // guarded by mu
+	mu     sync.Mutex
+	queue  waiters     // guarded by mu
+	counts map[int]int // guarded by mu; how many of the queue have a priority
+	seq    uint64      // guarded by mu
+	given  uint64      // guarded by mu; places given to those who waited
 }
+
+// oldestEvery: that often whoever has waited longest is next, whatever its priority, so that the lowest still gets on.
+const oldestEvery = 10
 
 // waiter is one request in the queue. Its fields but ready are guarded by the gate's mu.
 type waiter struct {
@@ -97,29 +102,42 @@ func (g *gate) wait(p *Pool, w Want) error {
 	return nil // the place came in the last moment
 }
 
-// push puts me in the queue. In a full one it takes the place of the last of those with the lowest priority, if that is
-// lower than its own.
+// push puts me in the queue. In a full one it takes the place of another, if there is one to give way.
 func (g *gate) push(me *waiter, depth int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.queue) >= depth {
-		worst := g.queue[0]
-		for _, w := range g.queue {
-			if w.priority < worst.priority || w.priority == worst.priority && w.seq > worst.seq {
-				worst = w
-			}
-		}
-		if worst.priority >= me.priority {
+		worst := g.givesWay(me, depth/oldestEvery)
+		if worst == nil {
 			return false
 		}
-		heap.Remove(&g.queue, worst.index)
+		g.remove(worst)
 		close(worst.ready)
 	}
 	g.seq++
 	me.seq = g.seq
 	heap.Push(&g.queue, me)
+	if g.counts == nil {
+		g.counts = map[int]int{}
+	}
+	g.counts[me.priority]++
 	g.waiting.Store(int64(len(g.queue)))
 	return true
+}
+
+// givesWay is who leaves a full queue for me: the last of those with the lowest priority that is lower than mine. Each
+// priority has a share of the queue that the higher cannot take, or its turns (oldestEvery) would find nobody of it; while
+// mine has less than that, one of any other that has more gives way. The caller holds mu.
+func (g *gate) givesWay(me *waiter, share int) (worst *waiter) {
+	poor := g.counts[me.priority] < share
+	for _, w := range g.queue {
+		lower := w.priority < me.priority || poor && w.priority != me.priority
+		last := worst == nil || w.priority < worst.priority || w.priority == worst.priority && w.seq > worst.seq
+		if lower && last && g.counts[w.priority] > share {
+			worst = w
+		}
+	}
+	return worst
 }
 
 // withdraw takes me out of the queue; false when it is out already.
@@ -129,9 +147,17 @@ func (g *gate) withdraw(me *waiter) bool {
 	if me.index < 0 {
 		return false
 	}
-	heap.Remove(&g.queue, me.index)
+	g.remove(me)
 	g.waiting.Store(int64(len(g.queue)))
 	return true
+}
+
+// remove takes w out of the queue. The caller holds mu.
+func (g *gate) remove(w *waiter) {
+	heap.Remove(&g.queue, w.index)
+	if g.counts[w.priority]--; g.counts[w.priority] == 0 {
+		delete(g.counts, w.priority)
+	}
 }
 
 // grant gives free places to those who wait.
@@ -139,11 +165,25 @@ func (g *gate) grant(places int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for len(g.queue) > 0 && (places <= 0 && g.inflight.Add(1) > 0 || g.take(places)) {
-		w := heap.Pop(&g.queue).(*waiter)
+		w := g.next()
 		w.granted = true
 		close(w.ready)
 	}
 	g.waiting.Store(int64(len(g.queue)))
+}
+
+// next takes out of the queue whoever is to have the next place. The caller holds mu.
+func (g *gate) next() *waiter {
+	next := g.queue[0]
+	if g.given++; g.given%oldestEvery == 0 {
+		for _, w := range g.queue {
+			if w.seq < next.seq {
+				next = w
+			}
+		}
+	}
+	g.remove(next)
+	return next
 }
 
 // leave gives a place back, to the next in the queue if there is one.

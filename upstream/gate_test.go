@@ -166,3 +166,39 @@ func TestPoolBreaker(t *testing.T) {
 	l := mustLease(t, p, Want{Force: true})
 	l.Release(Failure)
 }
+
+// TestFullQueueKeepsAShareForEachPriority: higher priorities push out lower ones, but not all of them; and who is below the
+// share gets in where another has more.
+func TestFullQueueKeepsAShareForEachPriority(t *testing.T) {
+	var g gate
+	const depth, share = 40, 4
+	have := func() map[int]int {
+		n := map[int]int{}
+		for _, w := range g.queue {
+			n[w.priority]++
+		}
+		return n
+	}
+	push := func(priority, n int) (in int) {
+		for range n {
+			if g.push(&waiter{priority: priority, ready: make(chan struct{})}, depth) {
+				in++
+			}
+		}
+		return in
+	}
+	if in := push(10, 2*depth); in != depth {
+		t.Fatalf("%d got in; want %d", in, depth)
+	}
+	push(50, depth)
+	push(100, depth)
+	if got := have(); got[10] != share || got[50] != share || got[100] != depth-2*share {
+		t.Errorf("the queue holds %v; want %d of each of the lower two", got, share)
+	}
+	if in := push(10, 10); in != 0 {
+		t.Errorf("%d of the lowest more than their share got in", in)
+	}
+	if in := push(0, 10); in != share || len(g.queue) != depth {
+		t.Errorf("%d newcomers of another priority got in, %d wait; want their share %d of %d", in, len(g.queue), share, depth)
+	}
+}

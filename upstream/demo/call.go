@@ -42,6 +42,14 @@ func (s *Server) generation(next generate) http.Handler {
 				}
 			})
 		}()
+		if s.slots != nil {
+			select {
+			case s.slots <- struct{}{}:
+				defer func() { <-s.slots }()
+			case <-r.Context().Done():
+				return
+			}
+		}
 		if wait(r.Context(), time.Duration(c.Delay)) != nil || c.Hold == "head" && s.held(r.Context()) != nil {
 			return
 		}

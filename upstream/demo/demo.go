@@ -21,6 +21,8 @@ type Options struct {
 	Addr string
 	// Models are the names it serves; empty is demo-small and demo-large.
 	Models []string
+	// Slots is how many generations run at once; more wait their turn, first come, first served. 0 is any number.
+	Slots int
 	// Behavior is how it behaves until it is told otherwise.
 	Behavior Behavior
 	// Keep is how many of the last requests are kept for Requests; 0 is 64.
@@ -35,6 +37,7 @@ type Server struct {
 	ln     net.Listener
 	http   *http.Server
 	steps  chan struct{} // one entry is one held frame that may go
+	slots  chan struct{} // one entry is one generation that runs; nil is any number
 	ending context.Context
 	cancel context.CancelFunc
 	served sync.WaitGroup // the accept loop
@@ -76,6 +79,9 @@ func Listen(o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot start the demo backend: %w", err)
 	}
 	s := &Server{opts: o, ln: ln, behavior: o.Behavior, steps: make(chan struct{}, 1<<16)}
+	if o.Slots > 0 {
+		s.slots = make(chan struct{}, o.Slots)
+	}
 	s.ledger.keep, s.ledger.changed = o.Keep, make(chan struct{})
 	s.ending, s.cancel = context.WithCancel(context.Background())
 	s.http = &http.Server{Handler: s.handler(), ConnContext: withTap, ReadHeaderTimeout: time.Minute,
