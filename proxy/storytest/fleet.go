@@ -99,7 +99,7 @@ func (s *story) spread(ts *testscript.TestScript, _ bool, args []string) error {
 		if lane < n%lanes {
 			share++
 		}
-		wg.Go(func() { admitted[lane], failed[lane] = repeat(r.proxy, request, share) })
+		wg.Go(func() { admitted[lane], failed[lane] = repeatedly(r.proxy, request, share) })
 	}
 	wg.Wait()
 	for i := range admitted {
@@ -108,8 +108,8 @@ func (s *story) spread(ts *testscript.TestScript, _ bool, args []string) error {
 	return errors.Join(failed...)
 }
 
-// repeat sends request n times on one connection and counts what was admitted.
-func repeat(addr string, request []byte, n int) (admitted int, err error) {
+// repeatedly sends request n times on one connection and counts what was admitted.
+func repeatedly(addr string, request []byte, n int) (admitted int, err error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return 0, err
