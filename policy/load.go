@@ -48,13 +48,17 @@ func load(files []File, env Env) *document {
 		d.sources = append(d.sources, f.Name)
 		merge := func(src, dest map[string]any) error {
 			d.merge(f.Name, src, dest, owner, reader.Marks)
+			d.tree = dest // koanf goes on with it; asked for what it has, it would copy all of it
 			return nil
 		}
 		if err := k.Load(rawbytes.Provider(f.Data), decode.Parser{Name: f.Name, Reader: reader}, koanf.WithMergeFunc(merge)); err != nil {
 			reader.Problems = append(reader.Problems, Problem{Pos: decode.Pos{File: f.Name}, Want: "YAML", Got: err.Error()})
 		}
 	}
-	d.tree, d.marks, d.broken = k.Raw(), reader.Marks, reader.Broken
+	if d.tree == nil {
+		d.tree = map[string]any{}
+	}
+	d.marks, d.broken = reader.Marks, reader.Broken
 	d.problems = append(d.problems, reader.Problems...)
 	d.secrets = map[string]string{}
 	secrets("", d.tree, false, d.secrets)
