@@ -138,6 +138,14 @@ func (p Percent) String() string { return strconv.FormatFloat(float64(p)*100, 'f
 
 // Match reports whether s matches pattern, in which * stands for any run of characters (none too). Linear time.
 func Match(pattern, s string) bool {
+	fixed := strings.IndexByte(pattern, '*')
+	if fixed < 0 {
+		return pattern == s
+	}
+	return len(s) >= fixed && s[:fixed] == pattern[:fixed] && matchStars(pattern[fixed:], s[fixed:])
+}
+
+func matchStars(pattern, s string) bool {
 	star, mark, i, j := -1, 0, 0, 0
 	for j < len(s) {
 		switch {
