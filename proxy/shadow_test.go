@@ -40,9 +40,9 @@ func shadowed() [][3]string {
 		{"params", "params", quiet + "\n  params: {mode: %[1]s, cache_salt: {secret: the salt of the test}, default: {n: {max: 1}, stop: {max: 1}}}"},
 		{"ratelimit", "ratelimit", quiet + "\n  " + identity + "\n  ratelimit: {mode: %[1]s, limits: [{name: few, by: user, algorithm: token_bucket, limit: 40, per: 240h, then: reject}]}"},
 		{"ratelimit.limits", "ratelimit", quiet + "\n  " + identity + "\n  ratelimit: {limits: [{name: few, by: ip, algorithm: fixed_window, limit: 7, per: 240h, then: reject, mode: %[1]s}]}"},
-		{"scan", "scan", "scan: {mode: %[1]s, behavior: {mode: off}}"},
+		{"scan", "scan", "scan: {mode: %[1]s, prompt_injection: {mode: off}, behavior: {mode: off}}"},
 	}
-	rules := []string{"sqli", "xss", "traversal", "command", "injection", "control", "names", "ssrf", "upload"}
+	rules := []string{"sqli", "xss", "traversal", "command", "injection", "control", "names", "ssrf", "upload", "prompt_injection"}
 	for _, rule := range rules {
 		var b strings.Builder
 		for _, other := range rules {

@@ -40,7 +40,7 @@ func (p *pass) form() (filters.Verdict, bool) {
 // likeForm reports whether a body begins as a form does: many a back end reads it as one, whatever it is said to be.
 func likeForm(b []byte) bool {
 	name, _, ok := bytes.Cut(b[:min(len(b), 64)], []byte{'='})
-	return ok && len(name) > 0 && bytes.IndexAny(name, " \t\r\n<{") < 0
+	return ok && len(name) > 0 && !bytes.ContainsAny(name, " \t\r\n<{")
 }
 
 // tooBig and manyFiles are what a client is told about a bound on uploads.

@@ -3,10 +3,9 @@ package redact
 // walk goes once through a JSON value that has come whole, without recursion, and notes the strings in it: where they
 // stand, what they belong to, and whether they are a piece of a text that goes on in the next frame.
 type walk struct {
-	b     []byte
-	at    int
-	sse   bool // a line of the value may begin with another data:
-	shape bool // a number at the top counts frames, not parts (TGI)
+	b   []byte
+	at  int
+	sse bool // a line of the value may begin with another data:
 
 	stack  [maxDepth]level
 	depth  int
