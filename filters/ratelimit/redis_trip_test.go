@@ -1,0 +1,56 @@
+package ratelimit
+
+import (
+	"context"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// TestOneRoundTripForARequest: Redis itself counts the calls. Four limits on requests are one call; a limit on tokens is one
+// more when the body is known, and one when the answer is.
+func TestOneRoundTripForARequest(t *testing.T) {
+	s := realRedis(t)
+	c := redis.NewClient(&redis.Options{Addr: s.addr})
+	defer c.Close()
+	calls := func() int {
+		info, err := c.Info(context.Background(), "commandstats").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(`cmdstat_evalsha:calls=(\d+)`).FindStringSubmatch(info)
+		if m == nil {
+			return 0
+		}
+		n, _ := strconv.Atoi(m[1])
+		return n
+	}
+	w := newTester(t)
+	w.env.Now = time.Now
+	four := []Limit{
+		{Name: "all", By: by("global"), Limit: 1000, Per: time.Hour}, {Name: "ip", By: by("ip"), Algorithm: SlidingWindow, Limit: 1000, Per: time.Hour},
+		{Name: "user", By: by("user"), Limit: 1000, Per: time.Hour}, {Name: "path", By: by("endpoint"), Algorithm: FixedWindow, Limit: 1000, Per: time.Hour},
+	}
+	f := func(want int, who caller, limits ...Limit) {
+		t.Helper()
+		filter := w.replica(redisConfig(s), limits...)
+		w.ask(filter, who) // the first call may have to bring the script along
+		before := calls()
+		for range 20 {
+			x := w.exchange(who)
+			if !filter.Request(x).Passed() || !filter.Body(x).Passed() {
+				t.Fatal("refused")
+			}
+			answered(x, 20, 3)
+			filter.Settle(x)
+		}
+		if got := calls() - before; got != 20*want {
+			t.Errorf("%d calls for 20 requests; want %d", got, 20*want)
+		}
+	}
+	f(1, caller{subject: "ann"}, four...)
+	f(3, chat(`,"max_tokens":9`), append(four, Limit{Name: "tokens", By: by("tenant"), Limit: 1_000_000, Per: time.Hour, Count: Tokens})...)
+}
