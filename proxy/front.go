@@ -128,6 +128,10 @@ type mute struct {
 const continueLine = "HTTP/1.1 100 Continue\r\n\r\n"
 
 func (m *mute) write(to net.Conn, p []byte) (int, error) {
+	if m.n+len(p) <= len(m.held) {
+		m.n += copy(m.held[m.n:], p)
+		return len(p), nil
+	}
 	all := append(bytes.Clone(m.held[:m.n]), p...)
 	pass := max(0, len(all)-len(m.held))
 	if pass > 0 {
