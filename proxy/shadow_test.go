@@ -225,7 +225,7 @@ func (s *served) exchange(t *testing.T, i int, r storytest.Request) string {
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(patience))
 	head, body, _ := bytes.Cut(r.Bytes, []byte("\r\n\r\n"))
-	head = regexp.MustCompile(`(?mi)^x-request-id: .*\r\n`).ReplaceAll(append(head, "\r\n"...), nil)
+	head = regexp.MustCompile(`(?mi)^x-request-id: .*\r\n`).ReplaceAll(append(bytes.Clone(head), "\r\n"...), nil)
 	_, _ = c.Write(fmt.Appendf(nil, "%sX-Request-Id: corpus-%d\r\n\r\n%s", head, i, body))
 	method, _, _ := strings.Cut(string(head), " ")
 	res, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
