@@ -122,7 +122,7 @@ http {
 
 const haproxyConf = `global
   nbthread 1
-  maxconn 16384
+  maxconn 8000
 defaults
   mode http
   timeout connect 2s
