@@ -20,9 +20,11 @@ func (e *exchange) readBody() bool {
 	if int64(size) > limit {
 		return e.tooLarge()
 	}
-	began := time.Now()
+	if e.bodySince.IsZero() {
+		e.bodySince = time.Now()
+	}
 	ok := e.receive(size, limit)
-	e.bodyTime += int64(time.Since(began))
+	e.bodyTime = int64(time.Since(e.bodySince))
 	return ok && e.decodeBody() && e.parseBody()
 }
 

@@ -3,6 +3,7 @@ package proxy
 import (
 	"math/rand/v2"
 	"os"
+	"time"
 	"unsafe"
 
 	"github.com/valyala/fasthttp"
@@ -41,7 +42,8 @@ type exchange struct {
 	headDone bool // the head was judged before the body was asked for
 	early    bool // and refused
 
-	bodyTime, ownTime int64 // nanoseconds spent reading the client's body; in the relay itself
+	bodySince         time.Time // when waiting for the client's body began
+	bodyTime, ownTime int64     // nanoseconds spent reading the client's body; in the relay itself
 }
 
 // keepBytes is the largest buffer an exchange keeps for the next one: large prompts must not stay in memory.
@@ -69,6 +71,7 @@ func (s *Server) release(e *exchange) {
 	e.snapshot, e.ctx, e.conn, e.Request = nil, nil, nil, nil
 	e.request, e.record = upstream.Request{}, telemetry.Record{}
 	e.finished, e.hijacked, e.ownSpan, e.headDone, e.early, e.bodyTime, e.ownTime = false, false, false, false, false, 0, 0
+	e.bodySince = time.Time{}
 	e.edits, e.served = e.edits[:0], upstream.Info{}
 	e.relay.reset()
 	e.unspool()

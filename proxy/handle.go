@@ -51,7 +51,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 		return ctx.Response.StatusCode()
 	}
 	e.conn.front.mute.on = !asked
-	e.conn.front.expected = expected{e: e, since: time.Now()}
+	e.bodySince = time.Now()
+	e.conn.front.expected = expected{e: e}
 	ctx.SetUserValue(expectedKey{}, &e.conn.front.expected)
 	return fasthttp.StatusContinue
 }
@@ -61,9 +62,8 @@ const graceForBody = 100 * time.Millisecond
 
 // expected holds an exchange between its head and its body. It belongs to the connection, since exchanges are used again.
 type expected struct {
-	e     *exchange
-	since time.Time
-	over  bool // the body never came; the answer says so
+	e    *exchange
+	over bool // the body never came; the answer says so
 }
 
 type expectedKey struct{}
@@ -76,6 +76,7 @@ func (p *expected) Close() error {
 		return nil
 	}
 	p.over = true
+	e.bodyTime = int64(time.Since(e.bodySince))
 	switch err := e.conn.front.err; {
 	case e.early:
 	case err == nil:
@@ -93,7 +94,9 @@ func (p *expected) take() *exchange {
 	if p.e = nil; e == nil {
 		return nil
 	}
-	e.bodyTime += int64(time.Since(p.since))
+	if e.early {
+		e.bodyTime = int64(time.Since(e.bodySince))
+	}
 	if !e.conn.front.mute.end() {
 		panic("BUG: something else than 100 Continue was held back")
 	}

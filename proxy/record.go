@@ -86,11 +86,14 @@ func (e *exchange) account() *telemetry.Record {
 const ownRefusal = "proxy"
 
 // overhead is the time spent in Blaze itself: until the request was sent, less waiting for the client's body and in
-// queues, and in the relay between the upstream's bytes.
+// queues, in the relay between the upstream's bytes, and behind the last of them where the answer is sent as a whole.
 func (e *exchange) overhead(total time.Duration) time.Duration {
 	before := total
 	if !e.relay.sentAt.IsZero() {
 		before = e.relay.sentAt.Sub(e.Began)
+	}
+	if at := e.relay.wholeAt; !at.IsZero() {
+		before += total - at.Sub(e.Began)
 	}
 	return before - time.Duration(e.bodyTime) - e.Waited + time.Duration(e.ownTime)
 }

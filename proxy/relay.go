@@ -21,6 +21,7 @@ type relay struct {
 	meter     engine.Meter
 	filter    filters.AnswerReader // nil when nobody looks at this answer
 	sentAt    time.Time
+	wholeAt   time.Time // when the last of an answer came that is sent as a whole
 	streaming bool // the body is read after the handler returned; Close finishes the exchange
 	events    bool // the body is a stream of frames
 	sse       bool
@@ -114,7 +115,7 @@ func (r *relay) whole(size int64) {
 		if err == nil && int64(len(body)) <= limit {
 			continue
 		}
-		e.forward = body
+		e.forward, r.wholeAt = body, r.resp.At()
 		switch {
 		case err != io.EOF:
 			r.failed(err)
@@ -176,9 +177,8 @@ func (r *relay) Read(p []byte) (n int, err error) {
 // next reads from the upstream and counts.
 func (r *relay) next(p []byte) (int, error) {
 	n, err := r.read(p)
-	began := time.Now()
 	if n > 0 {
-		e := r.e
+		e, began := r.e, r.resp.At()
 		if e.BytesOut == 0 {
 			e.FirstByte = began.Sub(e.Began)
 		}
@@ -186,7 +186,9 @@ func (r *relay) next(p []byte) (int, error) {
 		if !r.frames.on {
 			r.meter.Feed(p[:n])
 		}
-		e.ownTime += int64(time.Since(began))
+		if r.streaming {
+			e.ownTime += int64(time.Since(began))
+		}
 	}
 	return n, err
 }

@@ -54,16 +54,17 @@ func (e *exchange) fillBody() {
 
 // roundTrip asks the leased target once; what it says of its own retries is noted, whatever came of it.
 func (e *exchange) roundTrip() error {
+	now := time.Now()
 	if e.relay.sentAt.IsZero() {
-		e.relay.sentAt = time.Now()
+		e.relay.sentAt = now
 	}
-	began := time.Since(e.Began)
+	e.request.Now = now
 	resp, err := e.Lease.RoundTrip(&e.request, &e.cancel, e.Deadline)
 	info := e.Lease.Info()
 	e.Target, e.served = info.Target, info
 	e.Retries += e.Lease.Retries()
 	e.relay.resp = resp
-	e.attempted(began, err)
+	e.attempted(now.Sub(e.Began), err)
 	return err
 }
 

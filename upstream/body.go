@@ -77,6 +77,7 @@ func (b *body) data(p []byte, l *Lease) (int, error) {
 				return 0, err
 			}
 			n, err := c.Conn.Read(p)
+			l.tick()
 			b.left -= int64(n)
 			if n > 0 {
 				err = nil
@@ -98,7 +99,9 @@ func (b *body) more(l *Lease) error {
 	if err := l.renew(); err != nil {
 		return err
 	}
-	return b.conn.fill()
+	err := b.conn.fill()
+	l.tick()
+	return err
 }
 
 // renew sets the stall timeout anew.
@@ -107,6 +110,7 @@ func (l *Lease) renew() error {
 	if l.quiet > 0 && (d <= 0 || l.quiet < d) {
 		d = l.quiet
 	}
+	l.tick() // whoever reads the answer may have waited for its client since
 	if !l.resp.conn.readWithin(&l.limits, d) {
 		return errInterrupted
 	}

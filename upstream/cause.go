@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"errors"
-	"time"
 
 	"blaze/telemetry"
 )
@@ -73,7 +72,7 @@ func (l *Lease) answered(status int) {
 	switch {
 	case status == 500 || status == 502 || status == 503 || status == 504:
 		l.verdict, l.cause = Failure, badStatus
-	case slow > 0 && time.Since(l.began) > slow:
+	case slow > 0 && l.now.Sub(l.began) > slow:
 		l.verdict, l.cause = Failure, slowFirstByte
 	}
 }

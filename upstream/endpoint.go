@@ -54,13 +54,13 @@ type conn struct {
 const readBuffer = 8 << 10
 
 // get returns an idle connection that is still good, or nil.
-func (e *endpoint) get() *conn {
+func (e *endpoint) get(now time.Time) *conn {
 	for {
 		c := e.pop()
 		if c == nil {
 			return nil
 		}
-		if time.Since(c.since) < idleFor && !c.peek.stale() {
+		if now.Sub(c.since) < idleFor && !c.peek.stale() {
 			e.reused.Add(1)
 			return c
 		}
@@ -81,9 +81,9 @@ func (e *endpoint) pop() *conn {
 	return c
 }
 
-// put takes c back. It has no unread byte, and nobody else holds it.
-func (e *endpoint) put(c *conn) {
-	c.since = time.Now()
+// put takes c back, at the time now. It has no unread byte, and nobody else holds it.
+func (e *endpoint) put(c *conn, now time.Time) {
+	c.since = now
 	e.mu.Lock()
 	var drop *conn
 	switch {

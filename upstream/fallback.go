@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -173,7 +172,8 @@ func (l *Lease) answerFixed() *Response {
 	r.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 	r.framing = framing{status: l.fixed.status, size: int64(len(l.fixed.body))}
 	r.Size, r.rest, r.open = int64(len(l.fixed.body)), l.fixed.body, true
-	l.began = time.Now()
+	l.tick()
+	l.began = l.now
 	return r
 }
 

@@ -18,7 +18,8 @@ func (p *Pool) fetch(ctx context.Context, t *target, path string, read func(io.R
 	var cancel Cancel
 	stop := context.AfterFunc(ctx, cancel.Cancel)
 	defer stop()
-	l := &Lease{pool: p, target: t, limits: limits{timeout: p.timeout, cancel: &cancel, deadline: time.Now().Add(max(limit, 100*time.Millisecond))}}
+	now := time.Now()
+	l := &Lease{pool: p, target: t, limits: limits{timeout: p.timeout, cancel: &cancel, deadline: now.Add(max(limit, 100*time.Millisecond)), now: now}}
 	l.resp.reset(l)
 	var h fasthttp.RequestHeader
 	h.SetMethod(fasthttp.MethodGet)

@@ -124,7 +124,7 @@ func (l *Lease) attemptHedged(r *Request) (progress, error) {
 // usual takes note of how long a target took; one that never answered tells nothing.
 func (l *Lease) usual(err error) {
 	if err == nil && l.resp.framing.status < 400 {
-		l.pool.hedging.usual.add(time.Since(l.began))
+		l.pool.hedging.usual.add(l.now.Sub(l.began))
 	}
 }
 
@@ -155,7 +155,7 @@ func (c *race) second() {
 	c.twin, c.cancel = twin, c.parent.branch()
 	twin.take(t, permit)
 	twin.held.Store(true)
-	twin.limits, twin.race = limits{timeout: l.timeout, cancel: c.cancel, deadline: l.deadline}, c
+	twin.limits, twin.race = limits{timeout: l.timeout, cancel: c.cancel, deadline: l.deadline, now: time.Now()}, c
 	twin.resp.reset(twin)
 	c.mu.Unlock()
 	defer close(c.done)
@@ -225,7 +225,7 @@ func (l *Lease) yield(twin *Lease, err error) {
 	l.resp.dismiss()
 	l.leave(Neutral)
 	l.pool.hedging.won.Inc()
-	l.target, l.ticket, l.verdict, l.cause, l.began = twin.target, twin.ticket, twin.verdict, twin.cause, twin.began
+	l.target, l.ticket, l.verdict, l.cause, l.began, l.now = twin.target, twin.ticket, twin.verdict, twin.cause, twin.began, twin.now
 	l.tried = append(l.tried, twin.target)
 	r, o := &l.resp, &twin.resp
 	o.Header.CopyTo(&r.Header)

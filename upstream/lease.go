@@ -130,7 +130,10 @@ func (l *Lease) Release(o Outcome) {
 	}
 	if l.target != nil {
 		l.whole.record(l.leave(o))
-		l.pool.gate.leave(l.pool.places())
+		if l.now.IsZero() { // it was never used
+			l.tick()
+		}
+		l.pool.gate.leave(l.pool.places(), l.now)
 	}
 	l.recycle()
 }
@@ -150,7 +153,10 @@ func (l *Lease) recycle() {
 // 101 is an answer only to an Upgrade. The errors are this package's. Where the pool's retry policy allows, RoundTrip
 // itself asks again, another target first: Info then names the one that answered, and Retries counts.
 func (l *Lease) RoundTrip(r *Request, cancel *Cancel, deadline time.Time) (*Response, error) {
-	l.limits = limits{timeout: l.pool.timeout, cancel: cancel, deadline: deadline}
+	l.limits = limits{timeout: l.pool.timeout, cancel: cancel, deadline: deadline, now: r.Now}
+	if r.Now.IsZero() {
+		l.tick()
+	}
 	l.resp.reset(l)
 	if l.fixed != nil {
 		return l.answerFixed(), nil
@@ -171,6 +177,7 @@ func (l *Lease) RoundTrip(r *Request, cancel *Cancel, deadline time.Time) (*Resp
 			return nil, stop
 		case again:
 			l.resp.Retries++
+			l.tick()
 		case err != nil:
 			return nil, err
 		default:
@@ -193,14 +200,15 @@ const (
 // attempt sends r once. A pooled connection that the target had closed before it accepted a byte is no attempt: r then
 // goes over a new one, and so does a replayable r whatever became of the first.
 func (l *Lease) attempt(r *Request) (progress, error) {
-	l.began = time.Now()
-	for c := l.target.get(); ; c = nil {
+	l.began = l.now
+	for c := l.target.get(l.now); ; c = nil {
 		reused := c != nil
 		if !reused {
 			var err error
 			if c, err = l.dial(); err != nil {
 				return notSent, err
 			}
+			l.tick()
 		}
 		before := c.written
 		err := l.exchange(c, r)
@@ -257,6 +265,7 @@ func (l *Lease) exchange(c *conn, r *Request) error {
 		}
 		return l.explain(err, ErrFirstByte)
 	}
+	l.tick()
 	l.resp.begin(c, r, sendErr == nil)
 	return nil
 }

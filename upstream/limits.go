@@ -19,7 +19,11 @@ type limits struct {
 	cancel   *Cancel
 	deadline time.Time     // of the whole exchange; zero is none
 	quiet    time.Duration // during ReadWithin: how long it waits; 0 is as long as the stall timeout
+	now      time.Time     // when the last wait ended; between two waits hardly any time goes by
 }
+
+// tick looks at the clock, after a wait.
+func (l *limits) tick() { l.now = time.Now() }
 
 // until is d from now, but no later than the exchange's end; d of zero is unbounded.
 func (l *limits) until(now time.Time, d time.Duration) time.Time {
@@ -39,7 +43,7 @@ func slack(d time.Duration) time.Duration { return min(d/16, time.Second) }
 
 // readWithin gives reads from c the time d, and reports false when the exchange is cancelled.
 func (c *conn) readWithin(l *limits, d time.Duration) bool {
-	by := l.until(time.Now(), d)
+	by := l.until(l.now, d)
 	if inForce(c.readBy, by, slack(d)) {
 		return true // a cancellation has put the deadline into the past, which still holds
 	}
@@ -49,7 +53,7 @@ func (c *conn) readWithin(l *limits, d time.Duration) bool {
 
 // writeWithin gives writes to c the time d, and reports false when the exchange is cancelled.
 func (c *conn) writeWithin(l *limits, d time.Duration) bool {
-	by := l.until(time.Now(), d)
+	by := l.until(l.now, d)
 	if inForce(c.writeBy, by, slack(d)) {
 		return true
 	}

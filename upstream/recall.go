@@ -203,13 +203,15 @@ func (l *Lease) answerStored() (*Response, error) {
 	status := r.Header.StatusCode()
 	r.framing = framing{status: status, size: size}
 	r.Size, r.open = size, true
-	l.began = time.Now()
+	l.tick()
+	l.began = l.now
 	return r, nil
 }
 
 // readStored is Read of a remembered answer.
 func (r *Response) readStored(p []byte) (int, error) {
 	n, err := r.lease.stored.Read(p, r.lease.wait())
+	r.lease.tick()
 	if err != nil {
 		if err != io.EOF {
 			err = r.lease.explainStored(err, ErrCut)

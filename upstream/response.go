@@ -132,11 +132,14 @@ func (r *Response) firstByte() {
 	r.begun = true
 	t := r.Header.ContentType()
 	if r.framing.status == 200 && (bytes.HasPrefix(t, eventStream) || bytes.HasPrefix(t, jsonLines)) {
-		r.lease.pool.latency.add(time.Since(r.lease.began))
+		r.lease.pool.latency.add(r.lease.now.Sub(r.lease.began))
 	}
 }
 
 var eventStream, jsonLines = []byte("text/event-stream"), []byte("application/x-ndjson")
+
+// At is when the head came, or what was read last.
+func (r *Response) At() time.Time { return r.lease.now }
 
 // Conn is the raw connection after a 101, with whatever was read beyond the head in front; nil otherwise. It is not
 // under the stall timeout any more; Cancel and Close still end it.
@@ -161,7 +164,7 @@ func (r *Response) Close() {
 	r.conn = nil
 	clean := r.lease.cancel.detach()
 	if clean && r.err == io.EOF && r.whole && !r.framing.close && r.tunnel == nil && c.r == c.w {
-		c.ep.put(c)
+		c.ep.put(c, r.lease.now)
 		return
 	}
 	c.discard()

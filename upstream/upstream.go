@@ -73,6 +73,8 @@ type Request struct {
 	Replayable bool
 	// Hedge says that it may be sent to two targets at once: what it does is done as well twice, and no generation.
 	Hedge bool
+	// Now is when RoundTrip is called; zero has it look at the clock.
+	Now time.Time
 	// Vars are the values of the variables in the pool's headers.set.
 	Vars Vars
 	// Upgrade asks for a switch of protocols; the answer's Conn then carries the tunnel.

@@ -160,13 +160,22 @@ func (c *conn) flush(l *limits, parts ...[]byte) error {
 	if len(c.parts) == 1 {
 		n, err := c.Conn.Write(c.parts[0])
 		c.written += int64(n)
+		l.wrote(n)
 		return err
 	}
 	c.unsent = c.parts
 	n, err := c.unsent.WriteTo(c.Conn)
 	c.written += n
+	l.wrote(int(n))
 	clear(c.parts) // the request's memory is not the connection's to keep
 	return err
+}
+
+// wrote looks at the clock after a write that may have had to wait: a small one fits the target's window.
+func (l *limits) wrote(n int) {
+	if n > smallBody {
+		l.tick()
+	}
 }
 
 // sendStream copies the body as it comes in.
@@ -178,6 +187,7 @@ func (c *conn) sendStream(r *Request, l *limits) error {
 	for left != 0 {
 		p := c.chunkBuffer()
 		n, rerr := r.Stream.Read(p)
+		l.tick()
 		if left >= 0 && int64(n) > left {
 			n = int(left)
 		}
