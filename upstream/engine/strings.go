@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -31,8 +32,10 @@ func plainWords(b []byte, i int) (end int, ascii bool) {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote, slash := w^(ones*'"'), w^(ones*'\\')
 		stop := ((quote - ones) &^ quote) | ((slash - ones) &^ slash) | ((w - ones*' ') &^ w)
-		if stop&highs != 0 {
-			break
+		if stop &= highs; stop != 0 {
+			// Borrows reach only upwards: the lowest mark is a true one.
+			n := bits.TrailingZeros64(stop)
+			return i + n/8, (seen|w&(1<<(n-7)-1))&highs == 0
 		}
 		seen |= w
 	}

@@ -48,12 +48,28 @@ func (t *tap) complete() bool {
 
 func (t *tap) feed(p []byte) {
 	for i := 0; i < len(p) && !t.mute && t.state != broke; i++ {
-		if t.state == inString {
-			if i = t.string(p, i); i >= len(p) {
+		switch t.state {
+		case inString:
+			if i = t.string(p, i); i < len(p) {
+				t.stringByte(p[i])
+			}
+			continue
+		case inLiteral:
+			if i = t.literal(p, i); i == len(p) {
 				return
 			}
+			t.scalar(false)
 		}
-		t.byte(p[i])
+		switch c := p[i]; {
+		case c > ' ':
+			if !t.begun {
+				t.begun = true
+				t.mute = t.frame.framing == Whole && c != '{' && c != '['
+			}
+			t.token(c)
+		case c != ' ' && c != '\n' && c != '\r' && c != '\t':
+			t.state = broke
+		}
 	}
 }
 
@@ -63,36 +79,19 @@ func (t *tap) string(p []byte, i int) int {
 		return i
 	}
 	end, _ := plainRun(p, i)
-	for j := i; j < end && t.valLen+j-i < tapKey; j++ {
-		t.val[t.valLen+j-i] = p[j]
+	if t.valLen < tapKey {
+		copy(t.val[t.valLen:], p[i:end])
 	}
 	t.valLen += end - i
 	return end
 }
 
-func (t *tap) byte(c byte) {
-	switch t.state {
-	case inString:
-		t.stringByte(c)
-		return
-	case inLiteral:
-		if c > ' ' && c != ',' && c != '}' && c != ']' {
-			t.keep(c)
-			return
-		}
-		t.scalar(false)
+// literal reads a number or word on, and returns the position of the byte that ends it.
+func (t *tap) literal(p []byte, i int) int {
+	for ; i < len(p) && p[i] > ' ' && p[i] != ',' && p[i] != '}' && p[i] != ']'; i++ {
+		t.keep(p[i])
 	}
-	if c <= ' ' {
-		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			t.state = broke
-		}
-		return
-	}
-	if !t.begun {
-		t.begun = true
-		t.mute = t.frame.framing == Whole && c != '{' && c != '['
-	}
-	t.token(c)
+	return i
 }
 
 func (t *tap) stringByte(c byte) {
