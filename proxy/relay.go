@@ -22,8 +22,8 @@ type relay struct {
 	filter    filters.AnswerReader // nil when nobody looks at this answer
 	sentAt    time.Time
 	wholeAt   time.Time // when the last of an answer came that is sent as a whole
-	streaming bool // the body is read after the handler returned; Close finishes the exchange
-	events    bool // the body is a stream of frames
+	streaming bool      // the body is read after the handler returned; Close finishes the exchange
+	events    bool      // the body is a stream of frames
 	sse       bool
 	err       error // what ended the body early; io.EOF after its proper end
 	told      bool  // the error event has been sent
