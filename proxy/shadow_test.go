@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"blaze/filters/auth"
@@ -25,8 +26,8 @@ import (
 	"blaze/proxy/storytest"
 )
 
-// shadowed are the rules of every filter, each alone in its policy: name, the filter that refuses by it, and the filters
-// section with %s for the mode.
+// shadowed are the rules of every filter, each alone in its policy: name (where its mode stands under filters), the filter
+// that refuses by it, and the filters section with %s for the mode.
 func shadowed() [][3]string {
 	const (
 		identity = "auth: {required: false, api_keys: [{id: story, hash: %[2]q, subject: ada, roles: [user], tier: gold, tenant: acme}]}"
@@ -36,18 +37,19 @@ func shadowed() [][3]string {
 		{"access", "access", "access: {mode: %[1]s, deny: [203.0.113.0/24]}\n  " + quiet},
 		{"auth", "auth", quiet + "\n  auth: {mode: %[1]s, required: true, api_keys: [{id: story, hash: %[2]q, subject: ada, roles: [user]}]}"},
 		{"authz", "authz", quiet + "\n  " + identity + "\n  authz: {mode: %[1]s, roles: {user: {routes: [inference], models: [demo-small]}}}"},
-		{"authz.mfa", "authz", quiet + "\n  " + identity + "\n  authz: {anonymous: [open], roles: {open: {routes: [\"*\"], models: [\"*\"]}, user: {routes: [\"*\"], models: [\"*\"], mfa: {mode: %[1]s, within: 15m}}}}"},
+		{"auth.sessions", "auth", quiet + "\n  auth: {required: false, jwt: [{issuer: \"https://id.example\", secret: " + tokenSecret + ", algorithms: [HS256]}], sessions: {mode: %[1]s, max_age: 12h}}"},
+		{"authz.roles.*.mfa", "authz", quiet + "\n  " + identity + "\n  authz: {anonymous: [open], roles: {open: {routes: [\"*\"], models: [\"*\"]}, user: {routes: [\"*\"], models: [\"*\"], mfa: {mode: %[1]s, within: 15m}}}}"},
 		{"params", "params", quiet + "\n  params: {mode: %[1]s, cache_salt: {secret: the salt of the test}, default: {n: {max: 1}, stop: {max: 1}}}"},
 		{"ratelimit", "ratelimit", quiet + "\n  " + identity + "\n  ratelimit: {mode: %[1]s, limits: [{name: few, by: user, algorithm: token_bucket, limit: 40, per: 240h, then: reject}]}"},
-		{"ratelimit.limits", "ratelimit", quiet + "\n  " + identity + "\n  ratelimit: {limits: [{name: few, by: ip, algorithm: fixed_window, limit: 7, per: 240h, then: reject, mode: %[1]s}]}"},
+		{"ratelimit.limits[]", "ratelimit", quiet + "\n  " + identity + "\n  ratelimit: {limits: [{name: few, by: ip, algorithm: fixed_window, limit: 7, per: 240h, then: reject, mode: %[1]s}]}"},
 		{"scan", "scan", "scan: {mode: %[1]s, prompt_injection: {mode: off}, behavior: {mode: off}}"},
 	}
-	rules := []string{"sqli", "xss", "traversal", "command", "injection", "control", "names", "ssrf", "upload", "prompt_injection"}
+	rules := []string{"sqli", "xss", "traversal", "command", "injection", "control", "names", "ssrf", "upload", "prompt_injection", "secrets", "invisible"}
 	for _, rule := range rules {
 		var b strings.Builder
 		for _, other := range rules {
 			if other == rule {
-				fmt.Fprintf(&b, "%s: {mode: %%[1]s}, ", rule)
+				fmt.Fprintf(&b, "%s: {mode: %%[1]s%s}, ", rule, map[string]string{"secrets": ", action: block", "invisible": ", action: block"}[rule])
 			} else {
 				fmt.Fprintf(&b, "%s: {mode: off}, ", other)
 			}
@@ -57,10 +59,91 @@ func shadowed() [][3]string {
 	for rule, rest := range map[string]string{
 		"n": "max: 1, then: deny", "best_of": "max: 1", "logprobs": "max: 2", "max_tokens": "max: 10, then: deny", "stop": "max: 1",
 		"logit_bias": "max: 1", "messages": "max: 1", "tools": "max: 0", "grammar": "max: 4B", "chat_template": "then: deny", "unknown": "then: deny",
+		"bad_words": "max: 1", "batch": "max: 1", "context": "max: 64, then: deny", "internal": "then: deny", "keep_alive": "then: deny", "lora": "allow: [ours]",
+		"min_tokens": "max: 10", "prompt_logprobs": "max: 1", "regex": "max: 4B", "schema": "max: 4B", "stream_options": "then: deny",
 	} {
-		out = append(out, [3]string{"params." + rule, "params", quiet + "\n  params: {cache_salt: {secret: the salt of the test}, default: {" + rule + ": {mode: %[1]s, " + rest + "}}}"})
+		section := quiet + "\n  params: {cache_salt: {secret: the salt of the test}, default: {" + rule + ": {mode: %[1]s, " + rest + "}}}"
+		out = append(out, [3]string{"params.default." + rule, "params", section}, [3]string{"params.roles.*." + rule, "params", quiet + "\n  " + identity +
+			"\n  params: {cache_salt: {secret: the salt of the test}, roles: {user: {" + rule + ": {mode: %[1]s, " + rest + "}}}}"})
 	}
 	return out
+}
+
+// tokenSecret signs the corpus's tokens.
+const tokenSecret = "a-secret-that-is-32-bytes-long-at-least"
+
+// engineOf is the engine whose requests have what the rule is about.
+func engineOf(rule string) string {
+	switch name := rule[strings.LastIndexByte(rule, '.')+1:]; name {
+	case "context", "keep_alive":
+		return "ollama"
+	case "lora", "regex":
+		return "sglang"
+	}
+	return "vllm"
+}
+
+// elsewhere are the rules that a test of their own holds in shadow: what they refuse is not a matter of one request.
+var elsewhere = map[string]string{
+	"circuit":       "filters/circuit: TestForce",
+	"scan.behavior": "filters/scan/behavior: TestModes",
+}
+
+// TestShadowIsComplete: whatever has mode and enforce in the language of policies is among the rules of TestShadow.
+func TestShadowIsComplete(t *testing.T) {
+	tested := map[string]bool{}
+	for _, r := range shadowed() {
+		tested[r[0]] = true
+	}
+	var text bytes.Buffer
+	var schema map[string]any
+	if err := policy.WriteSchema(&text); err != nil || json.Unmarshal(text.Bytes(), &schema) != nil {
+		t.Fatal(err)
+	}
+	modes := 0
+	withModes(schema, schema["properties"].(map[string]any)["filters"], "", func(rule string) {
+		if modes++; !tested[rule] && elsewhere[rule] == "" {
+			t.Errorf("filters.%s.mode: no rule of TestShadow", rule)
+		}
+	})
+	if modes < 60 {
+		t.Errorf("%d keys called mode", modes)
+	}
+}
+
+// withModes calls f with the path of every object in a schema that has a mode.
+func withModes(schema map[string]any, at any, path string, f func(rule string)) {
+	s, _ := at.(map[string]any)
+	if ref, ok := s["$ref"].(string); ok {
+		s, _ = schema["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+	}
+	for _, kind := range []string{"anyOf", "oneOf", "allOf"} {
+		for _, one := range asList(s[kind]) {
+			withModes(schema, one, path, f)
+		}
+	}
+	properties, _ := s["properties"].(map[string]any)
+	if properties["mode"] != nil && properties["enforce"] != nil { // not the mode of a Redis
+		f(path)
+	}
+	for name, one := range properties {
+		withModes(schema, one, strings.TrimPrefix(path+"."+name, "."), f)
+	}
+	withModesOfParts(schema, s, path, f)
+}
+
+func withModesOfParts(schema, s map[string]any, path string, f func(rule string)) {
+	if s["items"] != nil {
+		withModes(schema, s["items"], path+"[]", f)
+	}
+	if s["additionalProperties"] != nil {
+		withModes(schema, s["additionalProperties"], path+".*", f)
+	}
+}
+
+func asList(v any) []any {
+	list, _ := v.([]any)
+	return list
 }
 
 // corpus is every request of the stories, and generated ones: attacks in every place, parameters of every kind.
@@ -96,8 +179,25 @@ func corpus(t *testing.T, key string) []storytest.Request {
 		add(fmt.Sprintf("picture-%d", i), chat+`{"model":"demo-small","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":%q}}]}]}`, key, u)
 	}
 	for i, p := range []string{`"n":5`, `"best_of":9`, `"logprobs":true,"top_logprobs":9`, `"max_tokens":5000`, `"max_completion_tokens":500`, `"stop":["a","b","c"]`, `"logit_bias":{"1":1,"2":2}`,
-		`"tools":[{"type":"function","function":{"name":"f"}}]`, `"guided_grammar":"root ::= \"a\""`, `"chat_template":"{{x}}"`, `"made_up":1`, `"stream":true`, `"n":1`, `"stream":true,"n":3`, `"temperature":0.5`} {
+		`"tools":[{"type":"function","function":{"name":"f"}}]`, `"guided_grammar":"root ::= \"a\""`, `"chat_template":"{{x}}"`, `"made_up":1`, `"stream":true`, `"n":1`, `"stream":true,"n":3`, `"temperature":0.5`,
+		`"bad_words":["a","b"]`, `"kv_transfer_params":{"a":1}`, `"min_tokens":50`, `"prompt_logprobs":3`, `"guided_regex":"a+b+c+"`, `"regex":"a+b+c+"`, `"guided_json":{"type":"object"}`,
+		`"stream":true,"stream_options":{"include_usage":true}`, `"lora_path":"theirs"`, `"lora_path":"ours"`} {
 		add(fmt.Sprintf("params-%d", i), chat+`{"model":"demo-small",%s,"messages":[{"role":"user","content":"hi"},{"role":"user","content":"there"}]}`, key, p)
+	}
+	for i, p := range []string{`"options":{"num_ctx":4096}`, `"options":{"num_ctx":16}`, `"keep_alive":-1`} {
+		add(fmt.Sprintf("ollama-%d", i), "POST /api/chat HTTP/1.1\nAuthorization: Bearer %s\nContent-Type: application/json\n\n"+`{"model":"demo-small",%s,"messages":[{"role":"user","content":"hi"}]}`, key, p)
+	}
+	add("batch", "POST /v1/embeddings HTTP/1.1\nAuthorization: Bearer %s\nContent-Type: application/json\n\n"+`{"model":"demo-small","input":["a","b","c"]}`, key)
+	for i, said := range []string{"my card is 4111 1111 1111 1111", "token ghp_16C7e42F292c6912E7710c838347Ae178B4a", "write to ada.lovelace@analytical.engine", "zero\u200bwidth\u200bwords", "turned \u202eround", "the number 4111 1111 1111 1112"} {
+		add(fmt.Sprintf("said-%d", i), chat+`{"model":"demo-small","messages":[{"role":"user","content":"%s"}]}`, key, said)
+	}
+	for i, age := range []time.Duration{time.Minute, 13 * time.Hour, -time.Hour} {
+		claims := jwt.MapClaims{"iss": "https://id.example", "sub": "ada", "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Add(-age).Unix()}
+		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(tokenSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(fmt.Sprintf("token-%d", i), "GET /v1/models HTTP/1.1\nAuthorization: Bearer %s", token)
 	}
 	for i, from := range []string{"203.0.113.7", "203.0.113.200", "198.51.100.1", "not an address", "203.0.113.7, 198.51.100.2"} {
 		add(fmt.Sprintf("from-%d", i), "GET /v1/models HTTP/1.1\nX-Forwarded-For: %s", from)
@@ -129,14 +229,14 @@ func TestShadow(t *testing.T) {
 	key, hash := auth.NewKey()
 	list := corpus(t, key)
 	rules := shadowed()
-	if len(rules) < 25 {
+	if len(rules) < 60 {
 		t.Fatalf("%d rules", len(rules))
 	}
 	for _, r := range rules {
 		t.Run(r[0], func(t *testing.T) {
 			t.Parallel()
 			text := func(mode string) string {
-				return "version: 1\nproxy: {trusted_proxies: [127.0.0.1/32]}\nupstreams: {model: {engine: vllm, targets: [{url: \"${env:BACKEND}\"}]}}\nfilters:\n  " +
+				return "version: 1\nproxy: {trusted_proxies: [127.0.0.1/32]}\nupstreams: {model: {engine: " + engineOf(r[0]) + ", targets: [{url: \"${env:BACKEND}\"}]}}\nfilters:\n  " +
 					strings.ReplaceAll(fmt.Sprintf(r[2], mode, hash.String()), "%!(EXTRA string="+hash.String()+")", "")
 			}
 			enforce, shadow, off := run(t, r[1], text("enforce"), list), run(t, r[1], text("shadow"), list), run(t, r[1], text("off"), list)
@@ -156,7 +256,7 @@ func TestShadow(t *testing.T) {
 				t.Errorf("%d refused; the metrics count %d, and %d in shadow", hits, enforce.counted, shadow.counted)
 			}
 			sameAsOff(t, r[0], shadow, off, list)
-			if r[0] != "auth" { // credentials are in no log, so that a replay cannot ask about them
+			if r[1] != "auth" { // credentials are in no log, so that a replay cannot ask about them
 				replayed(t, text("enforce"), off.audit, r[1], off.refused, enforce.refused)
 			}
 		})
@@ -170,7 +270,7 @@ func sameAsOff(t *testing.T, rule string, shadow, off seen, list []storytest.Req
 			t.Errorf("%s: the answer in shadow is another than without the rule:\n%s", list[i].Name, d)
 		}
 	}
-	if rule == "auth" { // what Blaze knows as a credential of its own never goes on, in shadow too
+	if strings.HasPrefix(rule, "auth.") || rule == "auth" { // what Blaze knows as a credential of its own never goes on, in shadow too
 		off.forwarded, shadow.forwarded = withoutCredentials(off.forwarded), withoutCredentials(shadow.forwarded)
 	}
 	if d := cmp.Diff(off.forwarded, shadow.forwarded); d != "" {

@@ -73,7 +73,7 @@ func (a *answer) hit(kind int) {
 		sanitized(a.x, hitSecrets.String())
 	case a.watch && a.noted[kind/64]&bit == 0:
 		a.noted[kind/64] |= bit
-		a.x.NoteShadow(name, filters.Deny(withheld, r.rules[kind]))
+		r.note(a.x, kind, withheld)
 	}
 }
 

@@ -192,12 +192,20 @@ func (p *pass) conceal(text, raw []byte, off uint32, escaped, change bool, at sp
 	return filters.Verdict{}, false
 }
 
-// noteSecret notes what is not enforced, each kind once.
+// noteSecret notes what is not enforced.
 func (p *pass) noteSecret(kind int) {
 	if bit := uint64(1) << (kind % 64); p.noted[kind/64]&bit == 0 {
 		p.noted[kind/64] |= bit
-		p.x.NoteShadow(name, filters.Deny(filters.ThreatDetected, p.f.secrets.rules[kind]))
+		p.f.secrets.note(p.x, kind, filters.ThreatDetected)
 	}
+}
+
+// note notes a kind in shadow: each once, and of those that block only the first, since nothing would have followed it.
+func (r *secretsRule) note(x *filters.Exchange, kind int, d *filters.Denial) {
+	if r.block && slices.ContainsFunc(x.Shadows, func(h telemetry.ShadowHit) bool { return h.Filter == name && slices.Contains(r.rules, h.Rule) }) {
+		return
+	}
+	x.NoteShadow(name, filters.Deny(d, r.rules[kind]))
 }
 
 // sanitized says in the answer's header that rule has changed something.
