@@ -73,7 +73,7 @@ func (r *Reader) document(name string, data []byte) *yaml.Node {
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
-		r.Problems = append(r.Problems, syntaxProblem(name, err))
+		r.Problems = append(r.Problems, syntaxProblem(name, data, err))
 		return nil
 	}
 	var doc, second yaml.Node
@@ -81,13 +81,13 @@ func (r *Reader) document(name string, data []byte) *yaml.Node {
 	case err == io.EOF:
 		return nil
 	case err != nil:
-		r.Problems = append(r.Problems, syntaxProblem(name, err))
+		r.Problems = append(r.Problems, syntaxProblem(name, data, err))
 		return nil
 	}
 	if err := loader.Load(&second); err == nil {
 		r.problem(name, &second, "", "one YAML document in a file", "a second one")
 	} else if err != io.EOF {
-		r.Problems = append(r.Problems, syntaxProblem(name, err))
+		r.Problems = append(r.Problems, syntaxProblem(name, data, err))
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return nil
@@ -95,8 +95,8 @@ func (r *Reader) document(name string, data []byte) *yaml.Node {
 	return doc.Content[0]
 }
 
-// syntaxProblem says what the YAML library says, with its place.
-func syntaxProblem(name string, err error) Problem {
+// syntaxProblem says what the YAML library says, with its place; a tab, of which it says no such thing, is named.
+func syntaxProblem(name string, data []byte, err error) Problem {
 	p := Problem{Pos: Pos{name, 1, 1}, Want: "YAML", Got: clip(err.Error())}
 	var at *yaml.LoadError
 	if errors.As(err, &at) {
@@ -104,7 +104,19 @@ func syntaxProblem(name string, err error) Problem {
 			p.Pos.Line, p.Pos.Column = at.Mark.Line, max(at.Mark.Column, 1)
 		}
 	}
+	if indent := line(data, p.Pos.Line); bytes.IndexByte(indent[:len(indent)-len(bytes.TrimLeft(indent, " \t"))], '\t') >= 0 {
+		p.Want, p.Got = "blanks that indent", "a tab"
+	}
 	return p
+}
+
+// line returns the nth line of data, counted from 1.
+func line(data []byte, n int) []byte {
+	for ; n > 1 && len(data) > 0; n-- {
+		_, data, _ = bytes.Cut(data, []byte{'\n'})
+	}
+	data, _, _ = bytes.Cut(data, []byte{'\n'})
+	return data
 }
 
 func (r *Reader) problem(file string, n *yaml.Node, path, want, got string) {
