@@ -6,7 +6,10 @@ import (
 )
 
 func slowSet(how slow) *Set {
-	s := Default()
+	s, err := New(Rules())
+	if err != nil {
+		panic(err)
+	}
 	s.slow = how
 	return s
 }

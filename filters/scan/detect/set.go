@@ -6,6 +6,7 @@ import (
 	"regexp"
 	resyntax "regexp/syntax"
 	"strings"
+	"sync"
 )
 
 // Set is a compiled list of rules. Immutable, safe for concurrent use; a Scratch is not.
@@ -88,14 +89,14 @@ func pairs(first, glue, second string, more ...string) (out []string) {
 	return append(out, more...)
 }
 
-// Default is the set of all rules of this package.
-func Default() *Set {
+// Default is the set of all rules of this package, the same one for every policy: a reload need not compile it again.
+var Default = sync.OnceValue(func() *Set {
 	s, err := New(Rules())
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
 	return s
-}
+})
 
 // wanted is the rules of the classes in want that may speak in place.
 func (s *Set) wanted(want Mask, place Place) (w ruleSet) {

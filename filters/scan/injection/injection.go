@@ -6,7 +6,10 @@
 // The work is one pass over each text: a bounded number of steps a word, whatever the text.
 package injection
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // Scorer holds the compiled rules and the model. Immutable, safe for concurrent use; a Look is not.
 type Scorer struct {
@@ -43,8 +46,8 @@ func New(m *Model) (*Scorer, error) {
 	return s, nil
 }
 
-// Default is the scorer with the embedded model.
-func Default() *Scorer {
+// Default is the scorer with the embedded model, the same one for every policy.
+var Default = sync.OnceValue(func() *Scorer {
 	m, err := Embedded()
 	if err == nil {
 		var s *Scorer
@@ -53,7 +56,7 @@ func Default() *Scorer {
 		}
 	}
 	panic("BUG: " + err.Error())
-}
+})
 
 // maxRules is bounded by the bits of hits.
 const maxRules = 64
