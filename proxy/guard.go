@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"blaze/upstream"
 )
 
 // guard follows a client's bytes as they arrive, before fasthttp reads them, and ends the connection's input at the first
@@ -308,7 +310,7 @@ func (g *guard) trailer(line []byte) error {
 	if g.excess += len(line); g.excess > maxTrailers {
 		return errExcess
 	}
-	if !ok || len(name) == 0 || !all(name, &tchar) || !all(value, &text) {
+	if !ok || len(name) == 0 || !all(name, &tchar) || !upstream.FieldText(value) {
 		return errTrailer
 	}
 	return nil

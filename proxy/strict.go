@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"blaze/filters"
+	"blaze/upstream"
 )
 
 // strictness is what a request head must be, byte for byte, before anybody looks at it (RFC 9110, RFC 9112). fasthttp
@@ -103,7 +104,7 @@ func (s strictness) fields(raw []byte, http11 bool) (*filters.Denial, string) {
 		if !ok || len(name) == 0 || !all(name, &tchar) {
 			return filters.InvalidRequest, "field name"
 		}
-		if !all(value, &text) {
+		if !upstream.FieldText(value) {
 			return filters.InvalidRequest, "field value"
 		}
 		if why := f.field(name, bytes.Trim(value, " \t"), http11); why != "" {

@@ -1,6 +1,9 @@
 package upstream
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // tokenByte says which bytes a field name may have (RFC 9110, 5.6.2).
 var tokenByte = func() (t [256]bool) {
@@ -15,6 +18,29 @@ var tokenByte = func() (t [256]bool) {
 	}
 	return t
 }()
+
+// FieldText reports whether b is what a field's value may be: tabs, and everything from space up but DEL (RFC 9110, 5.5).
+func FieldText(b []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		del := w ^ 0x7f*ones
+		if ((w-' '*ones)&^w|(del-ones)&^del)&highs != 0 && !fieldText(b[:8]) {
+			return false
+		}
+	}
+	return fieldText(b)
+}
+
+// fieldText is FieldText byte by byte: eight together cannot tell a tab.
+func fieldText(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
 
 // is reports whether b is the lower-case ASCII word, in any case.
 func is(b []byte, word string) bool {

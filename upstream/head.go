@@ -126,10 +126,8 @@ func parseStatusLine(line []byte, f *framing) error {
 	}
 	f.http10 = line[7] == '0'
 	f.close = f.http10
-	for _, c := range line[12:] {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return outside("its reason holds a control byte")
-		}
+	if !FieldText(line[12:]) {
+		return outside("its reason holds a control byte")
 	}
 	return nil
 }
@@ -145,10 +143,8 @@ func splitField(line []byte) (name, value []byte, err error) {
 		}
 	}
 	value = bytes.Trim(line[i+1:], " \t")
-	for _, c := range value {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return nil, nil, outside("a field's value holds a control byte")
-		}
+	if !FieldText(value) {
+		return nil, nil, outside("a field's value holds a control byte")
 	}
 	return line[:i], value, nil
 }

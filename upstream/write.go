@@ -93,12 +93,7 @@ func writable(name, value []byte) bool {
 			return false
 		}
 	}
-	for _, c := range value {
-		if c == '\r' || c == '\n' || c == 0 {
-			return false
-		}
-	}
-	return true
+	return FieldText(value)
 }
 
 // send writes the request. The deadline renews with every write, so that a large body may take its time but no write
