@@ -9,77 +9,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"blaze/upstream/demo"
 )
-
-// toxic stands between the proxy and a model server and does to the connections what a network or a broken server does.
-// Requests go through as they are; what becomes of the answers is its act's business.
-type toxic struct {
-	ln   net.Listener
-	addr string
-	to   string
-	act  atomic.Pointer[func(answer *bufio.Reader, down *net.TCPConn)]
-	open atomic.Int64
-	wg   sync.WaitGroup
-}
-
-func poison(t *testing.T, to string) *toxic {
-	t.Helper()
-	x := &toxic{to: to}
-	x.listen(t, "127.0.0.1:0")
-	x.heal()
-	t.Cleanup(func() { _ = x.ln.Close(); x.wg.Wait() })
-	return x
-}
-
-func (x *toxic) listen(t *testing.T, addr string) {
-	t.Helper()
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x.ln, x.addr = ln, ln.Addr().String()
-	x.wg.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			x.wg.Go(func() { x.carry(c.(*net.TCPConn)) })
-		}
-	})
-}
-
-func (x *toxic) carry(down *net.TCPConn) {
-	x.open.Add(1)
-	defer x.open.Add(-1)
-	defer func() { _ = down.Close() }()
-	up, err := net.Dial("tcp", x.to)
-	if err != nil {
-		return
-	}
-	defer func() { _ = up.Close() }()
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		_, _ = io.Copy(up, down)
-		_ = up.Close() // the proxy has hung up, and so does whoever stands for it
-	}()
-	(*x.act.Load())(bufio.NewReader(up), down)
-	_ = down.Close()
-	<-gone
-}
-
-func (x *toxic) does(act func(answer *bufio.Reader, down *net.TCPConn)) { x.act.Store(&act) }
-
-func (x *toxic) heal() {
-	x.does(func(answer *bufio.Reader, down *net.TCPConn) { _, _ = io.Copy(down, answer) })
-}
 
 const chaosPolicy = `
 version: 1
@@ -166,7 +100,8 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 type trouble struct {
 	name    string
 	body    string
-	act     func(answer *bufio.Reader, down *net.TCPConn) // nil: the connection is as it should be
+	net     []string                                      // toxics of the network
+	act     func(answer *bufio.Reader, down *net.TCPConn) // what the server at the other end does; nil: as it should
 	field   string                                        // a switch of the demo backend, for what fails behind the connection
 	want    told
 	counts  string // the outcome that the attempt is counted under
@@ -198,20 +133,36 @@ func part(n int64, f func(down *net.TCPConn)) func(*bufio.Reader, *net.TCPConn) 
 func reset(down *net.TCPConn) { _ = down.SetLinger(0) }
 func halt(*net.TCPConn)       { time.Sleep(3 * time.Second) }
 
+// The toxics of toxiproxy. What is behind a limit of data, be it the connection's end, comes as late as slowClose says.
+const (
+	blackHole = `{"type":"timeout","attributes":{"timeout":0}}`
+	slowClose = `{"type":"slow_close","attributes":{"delay":3000}}`
+)
+
+func limitData(n int) string {
+	return fmt.Sprintf(`{"type":"limit_data","attributes":{"bytes":%d}}`, n)
+}
+
 var troubles = []trouble{
-	{name: "black hole", body: plain, act: func(answer *bufio.Reader, _ *net.TCPConn) { _, _ = io.Copy(io.Discard, answer) },
+	{name: "black hole", body: plain, net: []string{blackHole}, want: told{504, "upstream_timeout", true}, counts: "first_byte", opens: true, begun: 1},
+	{name: "black hole before the request", body: plain, net: []string{`{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`},
+		want: told{504, "upstream_timeout", true}, counts: "first_byte", opens: true},
+	{name: "a line that dies unanswered", body: plain, net: []string{`{"type":"timeout","attributes":{"timeout":100}}`},
+		want: told{502, "upstream_error", true}, counts: "cut", opens: true, begun: 1},
+	{name: "latency", body: plain, net: []string{`{"type":"latency","attributes":{"latency":3000}}`}, want: told{504, "upstream_timeout", true}, counts: "first_byte", opens: true, begun: 1},
+	{name: "bearable latency", body: streamed, net: []string{`{"type":"latency","attributes":{"latency":50,"jitter":30}}`,
+		`{"type":"latency","stream":"upstream","attributes":{"latency":50}}`}, want: told{200, "", true}, counts: "ok", begun: 1},
+	{name: "slow headers", body: plain, net: []string{`{"type":"slicer","attributes":{"average_size":1,"delay":20000}}`},
 		want: told{504, "upstream_timeout", true}, counts: "first_byte", opens: true, begun: 1},
-	{name: "slow headers", body: plain, act: func(answer *bufio.Reader, down *net.TCPConn) {
-		for {
-			b, err := answer.ReadByte()
-			if _, werr := down.Write([]byte{b}); err != nil || werr != nil {
-				return
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}, want: told{504, "upstream_timeout", true}, counts: "first_byte", opens: true, begun: 1},
-	{name: "slow body", body: plain, act: part(250, halt), want: told{502, "upstream_error", true}, counts: "stall", opens: true, begun: 1},
-	{name: "slow stream", body: streamed, act: part(600, halt), want: told{200, "upstream_timeout", false}, counts: "stall", opens: true, begun: 1},
+	{name: "a byte at a time", body: streamed, net: []string{`{"type":"slicer","attributes":{"average_size":1,"delay":1}}`,
+		`{"type":"slicer","stream":"upstream","attributes":{"average_size":1,"delay":1}}`}, want: told{200, "", true}, counts: "ok", begun: 1},
+	{name: "a narrow line", body: streamed, net: []string{`{"type":"bandwidth","attributes":{"rate":4}}`, `{"type":"bandwidth","stream":"upstream","attributes":{"rate":4}}`},
+		want: told{200, "", true}, counts: "ok", begun: 1},
+	{name: "slow body", body: plain, net: []string{limitData(250), slowClose}, want: told{502, "upstream_error", true}, counts: "stall", opens: true, begun: 1},
+	{name: "slow stream", body: streamed, net: []string{limitData(600), slowClose}, want: told{200, "upstream_timeout", false}, counts: "stall", opens: true, begun: 1},
+	{name: "cut mid-header", body: plain, net: []string{limitData(40)}, want: told{502, "upstream_error", true}, counts: "cut", opens: true, begun: 1},
+	{name: "cut mid-stream", body: streamed, net: []string{limitData(600)}, want: told{200, "upstream_error", false}, counts: "cut", opens: true, begun: 1},
+	{name: "reset unanswered", body: plain, net: []string{`{"type":"reset_peer","attributes":{"timeout":0}}`}, want: told{502, "upstream_error", true}, counts: "cut", opens: true, begun: 1},
 	{name: "reset mid-header", body: plain, act: part(40, reset), want: told{502, "upstream_error", true}, counts: "cut", opens: true, begun: 1},
 	{name: "reset mid-stream", body: streamed, act: part(600, reset), want: told{200, "upstream_error", false}, counts: "cut", opens: true, begun: 1},
 	{name: "reset inside an event that passes as it comes", body: `{"model":"demo-small","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hello there"}]}`,
@@ -256,7 +207,7 @@ var troubles = []trouble{
 // TestChaos: whatever happens between Blaze and a model server, the client is told in the contract's words, the generation
 // is begun once, the breaker knows, and nothing is left: no place taken, no connection, no goroutine (TestMain).
 func TestChaos(t *testing.T) {
-	if len(troubles) < 19 {
+	if len(troubles) < 28 {
 		t.Fatalf("only %d troubles", len(troubles))
 	}
 	for _, x := range troubles {
@@ -270,19 +221,21 @@ func TestChaos(t *testing.T) {
 func (x trouble) run(t *testing.T) {
 	backend := demo.New(demo.Options{Now: time.Now})
 	t.Cleanup(backend.Close)
-	link := poison(t, backend.Addr())
+	var link line
+	if x.act != nil {
+		link = poison(t, backend.Addr())
+	} else {
+		link = chaosNetwork(t, backend.Addr())
+	}
 	timeout := "20s"
 	if x.timeout != "" {
 		timeout = x.timeout
 	}
-	s := serveBefore(t, fmt.Sprintf(chaosPolicy, timeout), "http://"+link.addr)
-	target := `{upstream="model",target="http://` + link.addr + `"}`
+	s := serveBefore(t, fmt.Sprintf(chaosPolicy, timeout), "http://"+link.address())
+	target := `{upstream="model",target="http://` + link.address() + `"}`
 	waitFor(t, "the metrics show the target", func() bool { return series(t, s, "blaze_upstream_healthy"+target) == "1" })
-	switch {
-	case x.act != nil:
-		link.does(x.act)
-	case x.field == "":
-		_ = link.ln.Close()
+	if x.field == "" {
+		link.harm(t, x)
 	}
 	if got := generate(t, s.url(), x.body, x.field); got != x.want {
 		t.Errorf("the client was told %+v, want %+v", got, x.want)
@@ -298,17 +251,14 @@ func (x trouble) run(t *testing.T) {
 	}
 	waitFor(t, "the place is given back", func() bool { return series(t, s, "blaze_upstream_inflight"+target) == "0" })
 	waitFor(t, "the model server works on nothing", func() bool { return backend.Stats().InFlight == 0 })
-	if x.opens { // a connection whose answer was whole may be kept for the next one
-		waitFor(t, "no more than one connection is left", func() bool { return link.open.Load() <= 1 })
+	if x.want.whole && x.want.status != 502 && x.want.status != 504 { // a connection whose answer was whole may be kept for the next one
+		waitFor(t, "no more than one connection is left", func() bool { return held(t, link.address()) <= 1 })
 	} else {
-		waitFor(t, "no connection is left", func() bool { return link.open.Load() == 0 })
+		waitFor(t, "no connection is left", func() bool { return held(t, link.address()) == 0 })
 	}
 
 	// The trouble over, the only place serves again: a probe closes the breaker.
-	link.heal()
-	if x.act == nil && x.field == "" {
-		link.listen(t, link.addr)
-	}
+	link.cure(t)
 	waitFor(t, "it works again", func() bool { return generate(t, s.url(), plain) == told{200, "", true} })
 	waitFor(t, "the breaker is closed", func() bool { return series(t, s, "blaze_breaker_state"+target) == "0" })
 }
