@@ -24,6 +24,7 @@ type guard struct {
 	framing framing // this head's
 	excess  int     // bytes around chunks beyond what a sane sender needs; bytes of trailers
 	bad     error   // what ended the input
+	shown   bool    // fasthttp has been shown something of the request that is bad
 }
 
 type guardState uint8
@@ -55,7 +56,7 @@ const (
 // read reads from r. What comes before the first bad byte is given out, so that the requests before it are served.
 func (g *guard) read(r io.Reader, p []byte) (int, error) {
 	if g.bad != nil {
-		return 0, g.bad
+		return g.ended(p)
 	}
 	n, err := r.Read(p)
 	good, bad := g.see(p[:n])
@@ -63,9 +64,19 @@ func (g *guard) read(r io.Reader, p []byte) (int, error) {
 		return n, err
 	}
 	if g.bad = bad; good == 0 {
-		return 0, bad
+		return g.ended(p)
 	}
 	return good, nil
+}
+
+// ended is the end of the input. fasthttp closes a kept connection without a word when it has read nothing of a request:
+// where the first line is bad it is shown a byte in its place, and answers that it cannot read it.
+func (g *guard) ended(p []byte) (int, error) {
+	if g.state != inHead || g.begun || g.shown || len(p) == 0 {
+		return 0, g.bad
+	}
+	g.shown, p[0] = true, '?'
+	return 1, nil
 }
 
 // off ends the watch: the connection has become a tunnel.

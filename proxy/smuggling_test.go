@@ -114,7 +114,7 @@ func heads(f *forms) {
 	}
 	f.add(refused,
 		get("GET /x HTTP/1.1"), get("GET /x HTTP/1.1", "Host: a", "Host: a"), get("GET /x HTTP/1.1", "Host: a", "host: b"), get("GET /x HTTP/1.1", "Host : a"), get("GET /x HTTP/1.1", " Host: a"),
-		get("GET /x HTTP/1.1", "Host: a", " b"), get("GET /x HTTP/1.1", "X: y", " Host: a"), get("GET /x HTTP/1.0"), get("GET http://a/x HTTP/1.1", "Host: a"), get("GET http://b/x HTTP/1.1", "Host: a"),
+		get("GET /x HTTP/1.1", "Host: a", " b"), get("GET /x HTTP/1.1", "X: y", " Host: a"), get("GET /x HTTP/1.0"), get("GET http://a HTTP/1.1", "Host: a"), get("GET http://b/x HTTP/1.1", "Host: a"), get("GET http://a:80/x HTTP/1.1", "Host: a"), get("GET http://u@a/x HTTP/1.1", "Host: a"), get("GET ftp://a/x HTTP/1.1", "Host: a"), get("GET http:///x HTTP/1.1", "Host: a"), get("GET http://a/../x HTTP/1.1", "Host: a"),
 		get("GET //a/x HTTP/1.1", "Host: a"), get("GET a/x HTTP/1.1", "Host: a"), get("GET x HTTP/1.1", "Host: a"), get("GET ?x HTTP/1.1", "Host: a"), get("GET * HTTP/1.1", "Host: a"), get("GET https:x HTTP/1.1", "Host: a"),
 		get("GET /x#y HTTP/1.1", "Host: a"), get("GET /x\\y HTTP/1.1", "Host: a"), get("GET /x\x00 HTTP/1.1", "Host: a"), get("GET /x\ty HTTP/1.1", "Host: a"), get("GET /x y HTTP/1.1", "Host: a"),
 		get("GET /\xc3\xa9 HTTP/1.1", "Host: a"), get("GET /x\x7f HTTP/1.1", "Host: a"), get("GET /x/../y HTTP/1.1", "Host: a"), get("GET /x/%2e%2e/y HTTP/1.1", "Host: a"), get("GET /x%00 HTTP/1.1", "Host: a"),
@@ -134,7 +134,7 @@ func heads(f *forms) {
 	)
 	f.add(passes,
 		get("GET /x HTTP/1.1", "Host: a", "X: "), get("GET /x HTTP/1.1", "Host: a", "X:"), get("GET /x HTTP/1.1", "Host: a", "X: a\tb"), get("GET /x HTTP/1.1", "Host: a", "X: \xc3\xa9"), get("GET /x HTTP/1.1", "Host: a", "!#$%&'*+-.^`|~: z"),
-		get("GET /x? HTTP/1.1", "Host: a"), get("GET /x?a=b&c=%20 HTTP/1.1", "Host: a"), get("GET /x%20y HTTP/1.1", "Host: a"), get("GET /x/y.z~_- HTTP/1.1", "Host: a"), "\r\n"+get("GET /x HTTP/1.1", "Host: a"),
+		get("GET http://a/x HTTP/1.1", "Host: a"), get("GET HTTPS://A/x?y HTTP/1.1", "Host: a"), get("GET /x? HTTP/1.1", "Host: a"), get("GET /x?a=b&c=%20 HTTP/1.1", "Host: a"), get("GET /x%20y HTTP/1.1", "Host: a"), get("GET /x/y.z~_- HTTP/1.1", "Host: a"), "\r\n"+get("GET /x HTTP/1.1", "Host: a"),
 		get("DELETE /x HTTP/1.1", "Host: a"), get("OPTIONS /x HTTP/1.1", "Host: a"), get("PATCH /x HTTP/1.1", "Host: a", "Content-Length: 0"), get("HEAD /x HTTP/1.1", "Host: a"), get("GET /x HTTP/1.1", "Host: a", "Connection: keep-alive"),
 		get("GET /x HTTP/1.1", "Host: a", "Connection: close, X", "X: y"), get("GET /x HTTP/1.1", "Host: a", "Connection: Host, Content-Length, Authorization", "Authorization: b"), get("POST /x HTTP/1.1", "Host: a", "Connection: Content-Length", "Content-Length: 2")+"hi",
 		get("GET /x HTTP/1.1", "Host: a", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__"), get("POST /x HTTP/1.1", "Host: a", "Expect: 100-continue", "Content-Length: 2")+"hi", get("GET /x HTTP/1.0", "Host: a"),

@@ -10,7 +10,7 @@ import (
 )
 
 // strictness is what a request head must be, byte for byte, before anybody looks at it (RFC 9110, RFC 9112). fasthttp
-// is lenient where parsers differ (bare LF, obs-fold, spaces in names, TE beside CL, absolute targets): every form that
+// is lenient where parsers differ (bare LF, obs-fold, spaces in names, TE beside CL): every form that
 // two parsers could read differently is refused here, so that Blaze and the model server never disagree on where a
 // request ends or which one it is.
 type strictness struct {
@@ -66,7 +66,8 @@ func (s strictness) check(h *fasthttp.RequestHeader) (*filters.Denial, string) {
 	if string(m) == "CONNECT" || string(m) == "TRACE" {
 		return filters.MethodNotAllowed, "method"
 	}
-	// Only the origin form: absolute targets are for forward proxies. The asterisk asks a server as a whole (RFC 9110, 9.3.7).
+	toOrigin(h)
+	// The asterisk asks a server as a whole (RFC 9110, 9.3.7).
 	if u := h.RequestURI(); (len(u) == 0 || u[0] != '/' || !all(u, &target)) && !asksServer(h) {
 		return filters.InvalidRequest, "target"
 	}
@@ -79,6 +80,27 @@ func (s strictness) check(h *fasthttp.RequestHeader) (*filters.Denial, string) {
 
 // framing counts the fields that say where a request ends and whose it is.
 type framing struct{ host, length, encoding, contentType, authorization int }
+
+// toOrigin brings a target in absolute form, which a server must accept (RFC 9112, 3.2.2), into the origin form that is
+// judged and forwarded. One whose authority is not the Host field's stays as it is, and is refused: two servers could take
+// it for two hosts. So is one without a path, which means * to OPTIONS and / to the others.
+func toOrigin(h *fasthttp.RequestHeader) {
+	u := h.RequestURI()
+	const scheme = "http://"
+	if len(u) <= len(scheme) || u[0] == '/' {
+		return
+	}
+	if s := len("https://"); len(u) > s && bytes.EqualFold(u[:s], []byte("https://")) {
+		u = u[s:]
+	} else if bytes.EqualFold(u[:len(scheme)], []byte(scheme)) {
+		u = u[len(scheme):]
+	} else {
+		return
+	}
+	if i := bytes.IndexByte(u, '/'); i > 0 && bytes.EqualFold(u[:i], h.Host()) {
+		h.SetRequestURIBytes(u[i:])
+	}
+}
 
 // asksServer reports whether the request is OPTIONS *, about the server and no path of it.
 func asksServer(h *fasthttp.RequestHeader) bool {
