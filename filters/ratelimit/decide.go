@@ -68,6 +68,7 @@ func (d *decision) collect(x *filters.Exchange, limits []*limit, shared bool) (b
 		key := uint64(globalKey)
 		if l.by.kind != byGlobal {
 			key = ledger.table.seed.account(&d.key, &l.by, x)
+			ledger.table.shard(key).hint(key)
 		}
 		in, out := l.price(x, key)
 		if in+out == 0 && !inference(x) {

@@ -45,9 +45,6 @@ func take(asks []ask, now int64, dry bool) (granted bool) {
 	for i := range asks {
 		asks[i].lock(now)
 	}
-	if len(asks) > 1 {
-		touch(asks)
-	}
 	for i := range asks {
 		a := &asks[i]
 		if a.at == nil {
@@ -101,21 +98,6 @@ func (a *ask) find(now int64) {
 	a.fresh, _ = l.inherit(a.key, now)
 	a.at = &a.fresh
 }
-
-// touch reads where the accounts should be, all before the first is needed, so that the processor waits for memory once
-// and not for one account after the other. The locks are held.
-func touch(asks []ask) {
-	for i := range asks {
-		if h := asks[i].shard; h != nil && len(h.places) > 0 {
-			touched(h.places[int(asks[i].key)&(len(h.places)-1)].key)
-		}
-	}
-}
-
-// touched keeps the compiler from leaving out the read that made key.
-//
-//go:noinline
-func touched(uint64) {}
 
 // units is what is taken here.
 func (a *ask) units() int64 {

@@ -1,8 +1,10 @@
 package ratelimit
 
 import (
+	"math/bits"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // table holds one limit's accounts by hashed key: bounded, without eviction. An account is dropped only when it is as good
@@ -28,15 +30,18 @@ type entry struct {
 	s   state
 }
 
+// placeSize is the size of an entry, a cache line; places begin at a multiple of it.
+const placeSize = unsafe.Sizeof(entry{})
+
 // shard is a hash table with linear probing; the hash is seeded, so nobody can aim at one place. 64 bytes, each
 // allocated for itself, so that two never share a cache line.
 type shard struct {
 	mu     sync.Mutex
-	places []entry // guarded by mu; a power of two
-	n      int     // guarded by mu; accounts
-	cursor int     // guarded by mu; where sweeping goes on
-	full   *full   // guarded by mu; nil while the shard has room
-	_      [8]byte
+	places []entry        // guarded by mu; a power of two
+	n      int            // guarded by mu; accounts
+	cursor int            // guarded by mu; where sweeping goes on
+	full   *full          // guarded by mu; nil while the shard has room
+	where  atomic.Uintptr // of places, for hint: its address, and its length's exponent in the bits below, which are 0 there
 }
 
 // full is what a shard has that is full.
@@ -54,6 +59,25 @@ func newTable(seed keySeed, most int) *table {
 }
 
 func (t *table) shard(key uint64) *shard { return t.shards[key>>(64-shardBits)] }
+
+// hint has the processor fetch the place where key's account should be, without waiting for it: with a million accounts the
+// memory is far, and there is enough to do until the account is needed. No lock is held, so places may just be another; then
+// the hint was in vain.
+func (h *shard) hint(key uint64) {
+	if at := h.home(key); at != 0 {
+		prefetch(at)
+	}
+}
+
+// home is the address of the place that key is meant for, 0 while there is none; a hint, since no lock is held.
+func (h *shard) home(key uint64) uintptr {
+	where := h.where.Load()
+	if where == 0 {
+		return 0
+	}
+	exponent := where % placeSize
+	return where - exponent + uintptr(key&(1<<exponent-1))*placeSize
+}
 
 // find returns key's account, or nil. The caller holds mu.
 func (h *shard) find(key uint64) *state {
@@ -118,6 +142,7 @@ func (h *shard) grow(r *rule, now int64) { h.resize(r, max(2*len(h.places), firs
 func (h *shard) resize(r *rule, size int, now int64) {
 	old := h.places
 	h.places, h.n, h.cursor = make([]entry, size), 0, 0
+	h.where.Store(uintptr(unsafe.Pointer(&h.places[0])) + uintptr(bits.TrailingZeros(uint(size))))
 	for i := range old {
 		if old[i].key != 0 && !r.idle(&old[i].s, now) {
 			h.put(old[i].key, old[i].s)

@@ -125,6 +125,31 @@ func TestOneLineForEach(t *testing.T) {
 	}
 }
 
+// TestHintsAreRight: what is fetched ahead is the place where an account is then looked for, however often the shard grew.
+func TestHintsAreRight(t *testing.T) {
+	var h shard
+	if h.home(1) != 0 {
+		t.Error("an empty shard gives hints")
+	}
+	r := mustBucket(10, 1_000_000)
+	checked := 0
+	for key := uint64(1); key <= 5000; key++ {
+		var s state
+		r.add(&s, 10, 0)
+		h.insert(&r, key, s, 0)
+		for _, k := range []uint64{1, key / 2, key, key * 0x9e3779b97f4a7c15} {
+			checked++
+			if want := uintptr(unsafe.Pointer(&h.places[int(k)&(len(h.places)-1)])); h.home(k) != want {
+				t.Fatalf("%d places: key %d is looked for at %#x; the hint says %#x", len(h.places), k, want, h.home(k))
+			}
+			h.hint(k)
+		}
+	}
+	if checked != 20_000 || len(h.places) < 4096 {
+		t.Errorf("%d hints checked in %d places", checked, len(h.places))
+	}
+}
+
 // TestAMillionAccountsFit in 200 MB.
 func TestAMillionAccountsFit(t *testing.T) {
 	if testing.Short() {
