@@ -43,8 +43,14 @@ filters:
 
 func open(tb testing.TB, upstream string) (*policy.Store, *telemetry.Telemetry) {
 	tb.Helper()
+	return openPolicy(tb, whole, upstream)
+}
+
+// openPolicy opens a policy that names its UPSTREAM and its key's HASH.
+func openPolicy(tb testing.TB, source, upstream string) (*policy.Store, *telemetry.Telemetry) {
+	tb.Helper()
 	sum := sha256.Sum256([]byte(key))
-	source := strings.NewReplacer("UPSTREAM", upstream, "HASH", hex.EncodeToString(sum[:])).Replace(whole)
+	source = strings.NewReplacer("UPSTREAM", upstream, "HASH", hex.EncodeToString(sum[:])).Replace(source)
 	tel := telemetry.New(telemetry.Options{LogLevel: "info", LogFormat: "json", Output: io.Discard})
 	store, err := policy.Open(policy.Options{Source: []byte(source), Env: os.LookupEnv, Tel: tel})
 	if err != nil {
@@ -56,7 +62,13 @@ func open(tb testing.TB, upstream string) (*policy.Store, *telemetry.Telemetry) 
 // blaze serves the whole pipeline in front of upstream.
 func blaze(tb testing.TB, upstream string) string {
 	tb.Helper()
-	store, tel := open(tb, upstream)
+	return serve(tb, whole, upstream)
+}
+
+// serve serves a policy in front of upstream.
+func serve(tb testing.TB, source, upstream string) string {
+	tb.Helper()
+	store, tel := openPolicy(tb, source, upstream)
 	server, err := proxy.New(proxy.Options{Listen: "127.0.0.1:0", Store: store, Tel: tel})
 	if err != nil {
 		tb.Fatal(err)
