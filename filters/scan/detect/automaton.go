@@ -5,7 +5,8 @@ import "math/bits"
 // ruleSet is a set of rules by number.
 type ruleSet [4]uint64
 
-func (s *ruleSet) add(i int) { s[i>>6] |= 1 << (i & 63) }
+func (s *ruleSet) add(i int)      { s[i>>6] |= 1 << (i & 63) }
+func (s *ruleSet) has(i int) bool { return s[i>>6]&(1<<(i&63)) != 0 }
 func (s *ruleSet) or(o *ruleSet) {
 	for i := range s {
 		s[i] |= o[i]
@@ -40,42 +41,53 @@ func (s *ruleSet) next(i int) int {
 // automaton finds all literals of all rules in one pass (Aho and Corasick 1975), as a full DFA over byte classes: one
 // table look-up a byte, whatever the text.
 type automaton struct {
-	class [256]uint8
-	width int
-	next  []uint16 // state*width+class; the top bit says that the state ends a literal
-	found []ruleSet
+	class   [256]uint8
+	width   int
+	longest int      // of the literals
+	next    []uint32 // state*width+class to the next state*width; the top bit says that the state ends a literal
+	found   []ruleSet
 }
 
-const ends = 0x8000
+const ends = 1 << 31
 
-// newAutomaton compiles the literals of rules.
-func newAutomaton(rules []Rule) *automaton {
+// statementBit is found, beside the rules, where one of statements is.
+const statementBit = maxRules - 1
+
+// newAutomaton compiles the literals of those rules that are in only, and statements.
+func newAutomaton(rules []Rule, only *ruleSet) *automaton {
 	a := &automaton{width: 1}
-	for _, r := range rules {
-		for _, lit := range r.Any {
-			for i := 0; i < len(lit); i++ {
-				if a.class[lit[i]] == 0 {
-					a.class[lit[i]] = uint8(a.width)
-					a.width++
+	each := func(f func(lit string, rule int)) {
+		for i, r := range rules {
+			for _, lit := range r.Any {
+				if only.has(i) {
+					f(lit, i)
 				}
 			}
 		}
+		for _, word := range statements {
+			f(word, statementBit)
+		}
 	}
+	each(func(lit string, _ int) {
+		a.longest = max(a.longest, len(lit))
+		for i := 0; i < len(lit); i++ {
+			if a.class[lit[i]] == 0 {
+				a.class[lit[i]] = uint8(a.width)
+				a.width++
+			}
+		}
+	})
 	for c := 'A'; c <= 'Z'; c++ {
 		a.class[c] = a.class[c+'a'-'A']
 	}
 	a.addState()
-	for i, r := range rules {
-		for _, lit := range r.Any {
-			a.insert(lit, i)
-		}
-	}
+	each(a.insert)
 	a.link()
 	return a
 }
 
 func (a *automaton) addState() int {
-	a.next = append(a.next, make([]uint16, a.width)...)
+	a.next = append(a.next, make([]uint32, a.width)...)
 	a.found = append(a.found, ruleSet{})
 	return len(a.found) - 1
 }
@@ -86,17 +98,15 @@ func (a *automaton) insert(lit string, rule int) {
 		at := s*a.width + int(a.class[lit[i]])
 		if a.next[at] == 0 {
 			n := a.addState()
-			if n >= ends {
-				panic("BUG: more literals than the automaton has states")
-			}
-			a.next[at] = uint16(n)
+			a.next[at] = uint32(n)
 		}
 		s = int(a.next[at])
 	}
 	a.found[s].add(rule)
 }
 
-// link turns the trie into a DFA, breadth first, and marks the transitions into states that end a literal.
+// link turns the trie into a DFA, breadth first, marks the transitions into states that end a literal, and has them name
+// states by where their row begins.
 func (a *automaton) link() {
 	fail := make([]int, len(a.found))
 	var queue []int
@@ -120,20 +130,47 @@ func (a *automaton) link() {
 		}
 	}
 	for i, n := range a.next {
+		a.next[i] = n * uint32(a.width)
 		if !a.found[n].empty() {
-			a.next[i] = n | ends
+			a.next[i] |= ends
 		}
 	}
 }
 
-// search adds to out every rule one of whose literals is in text.
+// search adds to out every rule one of whose literals is in text. A look-up waits for the one before it, so both halves of
+// a text are gone through at once; they overlap, so that a literal is whole in one of them.
 func (a *automaton) search(text []byte, out *ruleSet) {
-	s := 0
-	for _, c := range text {
-		n := a.next[s*a.width+int(a.class[c])]
-		s = int(n &^ ends)
-		if n&ends != 0 {
-			out.or(&a.found[s])
+	if len(text) < 2*a.longest {
+		a.run(0, text, out)
+		return
+	}
+	half := (len(text) + a.longest) / 2
+	first, second := text[:half], text[len(text)-half:]
+	s, t := uint32(0), uint32(0)
+	for i := 0; i < len(first) && i < len(second); i++ {
+		s = a.next[s+uint32(a.class[first[i]])]
+		t = a.next[t+uint32(a.class[second[i]])]
+		if (s|t)&ends != 0 {
+			s, t = a.note(s, out), a.note(t, out)
 		}
 	}
+}
+
+func (a *automaton) run(s uint32, text []byte, out *ruleSet) {
+	for _, c := range text {
+		s = a.next[s+uint32(a.class[c])]
+		if s&ends != 0 {
+			s = a.note(s, out)
+		}
+	}
+}
+
+// note adds what state s ends, if anything, and returns s without its mark.
+func (a *automaton) note(s uint32, out *ruleSet) uint32 {
+	if s&ends == 0 {
+		return s
+	}
+	s &^= ends
+	out.or(&a.found[int(s)/a.width])
+	return s
 }

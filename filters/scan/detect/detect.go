@@ -68,11 +68,11 @@ type Rule struct {
 	// Needs is a set of bytes, one of which every hit has too; empty is none. It spares prose the pattern.
 	Needs string
 	// When is a cheap look that every hit passes too, where Any and Needs are not enough to spare prose the pattern.
-	When func(text []byte) bool
+	When func(l *look) bool
 	// Pattern is RE2 over the lower-cased value; empty when a literal is enough, or when Judge decides.
 	Pattern string
 	// Judge decides where no pattern can.
-	Judge func(text []byte) bool
+	Judge func(l *look) bool
 	// Form says which forms of a value the rule reads.
 	Form Form
 	// Weak rules need the value to be a field: prose such as a user agent explains what they look for.
@@ -84,8 +84,9 @@ type Rule struct {
 	// Hits and Misses are examples: values that are refused by this rule, and values that no rule may refuse.
 	Hits, Misses []string
 
-	number int // its place in the set
-	weight int // what its pattern or Judge costs for a byte, see weigh
+	number int     // its place in the set
+	needs  byteSet // of Needs
+	weight int     // what its pattern or Judge costs for a byte, see weigh
 }
 
 // Form is one way to read a value.

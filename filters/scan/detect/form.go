@@ -7,9 +7,7 @@ import "bytes"
 func appendForm(dst, text []byte, f Form) ([]byte, bool) {
 	switch f {
 	case Plain:
-		for _, c := range text {
-			dst = append(dst, lower[c])
-		}
+		dst, _ = appendPlain(dst, text)
 		return dst, true
 	case Spaced:
 		return appendSpaced(dst, text)

@@ -31,29 +31,29 @@ func sqlRules() []Rule {
 			Pattern: `(information_schema|sys(objects|columns|users|ibm|master|cat\.)|sqlite_master|@@\w|mysql\.(user|db|host)|master\.\.|msys(aces|objects)|\ball_(tables|users)\b|user_tables|v\$version|\bsys\.(schemas|tables|databases?)|rdb\$|domain\.(tables|columns|domains)|into (outfile|dumpfile)|procedure analyse ?\(|pg_database|openrowset|bulk insert|xmltype ?\()`,
 			Hits:    []string{"x from information_schema.tables", "1,@@version", "1 into outfile '/tmp/x'"},
 			Misses:  []string{"information schema", "name@@"}},
-		{ID: "sqli-tautology", Class: SQLi, Form: Spaced, When: condition, Why: "a condition made always true or false",
+		{ID: "sqli-tautology", Class: SQLi, Form: Spaced, When: (*look).condition, Why: "a condition made always true or false",
 			Needs:   "=<>'\"(:0123456789",
 			Any:     []string{"or", "and", "||", "&&", "having", "where", "xor", "when", "like", "if(", "or1", "or2", "::", "or'", "and'"},
 			Pattern: `(\b(or|and|having|where|xor|when|not)\b|\|\||&&|\bif ?\()[\s(!~+\-]*(\d+|0x[0-9a-f]+|'[^']{0,40}'?|"[^"]{0,40}"?|true|false|null|\w+ ?\([^)]{0,40}\))[\s)'"]*(=|<|>|!=|\blike\b|\brlike\b|\bregexp\b|\bbetween\b|\bin ?\(|\bis (not )?null|sounds like|\bdiv\b|\bmod\b)[\s(~+\-=>]*(\d|n?'|"|0x|true|false|null|\w+ ?\(|-|\()|^[\s(]*(or|and|xor)\s+([\w'".]+\s*(=|<|>|like\b)|['("]['{\[(]?\w)|\d(or|and|xor)\d+\s*[=<>]|\d['")\s]+(or|and|xor)\s+not\s+\d+\s*($|--|#)|::(jsonb?|int|text|varchar)\b`,
 			Hits:    []string{"1 or 1=1", "' or 'x'='x", "1) and (2>1", " having 1=0", "1 && 1=1", "1 or not 0"},
 			Misses:  []string{"one or 2 of them", "5 AND A QUARTER BY 8 INCHES", "x or y = z", "Fish and chips (2 portions)"}},
-		{ID: "sqli-breakout", Class: SQLi, Form: Spaced, When: afterQuote, Why: "the first quote of a value ends a string, and an operator of SQL follows",
+		{ID: "sqli-breakout", Class: SQLi, Form: Spaced, When: (*look).afterQuote, Why: "the first quote of a value ends a string, and an operator of SQL follows",
 			Any:     []string{"'", `"`, "`", "´"},
 			Pattern: "^[^'\"`´]*['\"`´][\\s)%]*((not )?(or|and|xor|mod|div|is|like|rlike|regexp|between)\\b[\\s!~+\\-]*(['(&|<>=!~@]|\\d+[\\s'\")]*($|[^\\w\\s'\",.])|\"\\w|\\\\n|(not )?(true|false|null)\\b|exists\\b|select\\b|\\w+(\\.\\w+)* ?(&&|\\|\\||[=<>!&|*/^]|\\(| (like|is|in|xor|div|mod|regexp|rlike|between|not)\\b))|(having|where|limit|order by|group by|procedure|(not )?(rlike|regexp|like)|sounds like|in|for)\\b[\\s(]+['\"\\d(@\\-]|(having|order by|group by|(not )?rlike|(not )?regexp|between|is null|is not)[\\s(]*['\"`]?$|\\|\\| ?[\\w('\"]|&& ?[\\w('\"!]|[-+*/%^&|=<>!~ ]*[-+*/%^&|=<>!~][-+*/%^&|=<>!~ ]*(\\d|\\w+ ?\\(|\\(|@@|null\\b) ?[^\\w\"/]|[-+/*] ?\\w+ (is|regexp|like|xor|and|or|rlike)\\b)",
 			Hits:    []string{"x' or y=z", "1'||(select 1)", "')) or (('x'))=(('x", "asd' or column&&'1", "A' NOT RLIKE 'B", " aa' - + ! 1 or '1"},
 			Misses:  []string{"O'Reilly and Sons", "KNICKIN' AND KNACKIN' SEE", `"ON" WHITE GREEN`, "don't stop", "rock 'n' roll", `the words "this" and "that"`}},
-		{ID: "sqli-quotes", Class: SQLi, Form: Spaced, When: afterQuote, Why: "an operator between two quotes that end and begin strings",
+		{ID: "sqli-quotes", Class: SQLi, Form: Spaced, When: (*look).afterQuote, Why: "an operator between two quotes that end and begin strings",
 			Any:     []string{"'", `"`},
 			Pattern: `(^[^'"]*'[\s)]*(or|and|xor|mod|div|not r?like|not regexp|rlike|regexp|like)[\s(]*'|(^|[\w%)])'\s*[-+*/%^&|=<>!~]+\s*'(\w|$|\))|^['"]\s*['"]\s*(or|and)|['"]\)+\s*((or|and|union|having|where|limit|order|group)\b|;|--|#|/\*)|^\w+ '[-+*/%^&|<>=]+' \w+$|\blike ?\(?['"][%_]|^[^'"\s]{0,20}(['"]\s+|[^a-z'"\s]['"])(or|and|xor|having|union)\s*$|["'][.,]{0,3}[("'][.,("')]{4,}|['"]\s*(=|<=>|<>|!=)\s*['"(]|'\s*=\s*\(*'|'\s*[=<>]\s*\d+\s*(--|#|$|or|and))`,
 			Hits:    []string{"A 'OR' B", "admin'-'", "') or 1", "'='", "'a'='a"},
 			Misses:  []string{"preserving the part before '-' symbol", "'this' and 'that'", `'-"8 TRACK"`, "Val-d'Or", "Côte d'Or"}},
-		{ID: "sqli-cut", Class: SQLi, Form: Spaced, When: afterQuote, Why: "a quote that ends a string, then the end of the statement",
+		{ID: "sqli-cut", Class: SQLi, Form: Spaced, When: (*look).afterQuote, Why: "a quote that ends a string, then the end of the statement",
 			Any:     []string{"'", `"`},
 			Pattern: "^[^'\"`´\\s]*\\s?[^'\"`´\\s]*['\"`´][\\s)]*(#\\s*$|;\\s*(--|#|$))|['\"`´][\\s)]*(;\\s*(select|insert|update|delete|drop|alter|create|exec|execute|declare|shutdown|truncate|grant|waitfor|if|begin|set|use|call|return|while|end)\\b|--([\\s-]|$)|/\\*|;\\s*--|;?\\x00)",
 			Hits:    []string{"admin'--", "'; drop table t", "x' #"},
 			Misses:  []string{"he said 'no' and left", `"a" -b`, "DRESS WITH HAT 18';", "BAMBOO CHARCOAL SOAP 1 '#"}},
-		{ID: "sqli-stacked", Class: SQLi, Form: Spaced, Why: "a second statement",
-			Any:     []string{";", "--", "#"},
+		{ID: "sqli-stacked", Class: SQLi, Form: Spaced, When: stacked, Why: "a second statement",
+			Any:     []string{";"},
 			Pattern: `;\s*(select\b\s*([*@('"\d]|\w+\s*\(|.{1,120}\bfrom\b|(null|user|version|database|sleep|if|case|top|distinct|all)\b|\w+[._]\w+|$)|insert into\b|update \w+ set\b|delete from\b|drop (table|database|user|view|procedure|index|schema|login)\b|alter (table|database|user|login|session|system)\b|create (table|user|database|login|procedure|function|or replace)\b|exec(ute)? ?(\(|['"@]|immediate|master|xp_|sp_|sys|dbms|msdb|\w+[.(]|\w+$)|declare @?\w+ |shutdown\b|truncate table\b|grant \w+|waitfor\b|if ?\(|begin\b.{0,60}\bend|copy \w+ (from|to)|return\b.{0,20}'|merge into|end ?;|iif ?\()`,
 			Hits:    []string{"1;drop table users", "1; exec master..xp_cmdshell 'x'", "1;iif(2=8,1,1/0)", "1;exec(char(1))"},
 			Misses:  []string{"Fix it; create tables of contents", "1; exec will create the case 7", "Mozilla/5.0 (X11; Linux)"}},
@@ -90,10 +90,11 @@ func sqlRules() []Rule {
 var blankByte = []byte{' '}
 
 // sqlGrammar asks libinjection about text and about what follows its first quotes; it reads the first five tokens alone.
-func sqlGrammar(text []byte) bool {
-	if sentence(text) || !grammatical(text) {
+func sqlGrammar(l *look) bool {
+	if l.sentence() || !grammatical(l) {
 		return false
 	}
+	text := l.text
 	if injects(text) {
 		return true
 	}

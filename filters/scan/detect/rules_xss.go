@@ -57,7 +57,8 @@ func xssRules() []Rule {
 			Misses:  []string{`"a" src=b`, "https://example.com/?src=a"}},
 		{ID: "xss-grammar", Class: XSS, Why: "a browser would run it (libinjection)",
 			Any: []string{"<", "=", "script"},
-			Judge: func(t []byte) bool {
+			Judge: func(l *look) bool {
+				t := l.text
 				return len(t) > 0 && hasMarkup(t) && libinjection.IsXSS(unsafe.String(&t[0], len(t)))
 			},
 			Hits:   []string{"<svg onload=alert(1)>"},

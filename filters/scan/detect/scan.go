@@ -21,6 +21,7 @@ type Scratch struct {
 	steps                  int  // bytes looked at, in every pass over them
 	skip                   ruleSet
 	hit                    Hit
+	look                   look
 }
 
 // Skip leaves r out of the scans that follow; nil leaves none out any more.
@@ -44,7 +45,7 @@ func (sc *Scratch) Trim(keep int) {
 			*b = nil
 		}
 	}
-	sc.hit = Hit{}
+	sc.hit, sc.look = Hit{}, look{}
 }
 
 var dashes = []byte("--")
@@ -111,7 +112,17 @@ func (s *Set) judge(sc *Scratch, text []byte, w ruleSet) bool {
 
 // judgeChunk shows every rule the plain form, and those that read another form that one too where it differs.
 func (s *Set) judgeChunk(sc *Scratch, text []byte, w ruleSet) bool {
-	for f := Plain; f < forms; f++ {
+	sc.steps += len(text)
+	var set byteSet
+	sc.form, set = appendPlain(sc.form[:0], text)
+	sc.look = look{text: sc.form, bytes: set}
+	if s.match(sc, Plain, w) {
+		return true
+	}
+	for f := Spaced; f < forms; f++ {
+		if s.slow == 0 && !set.worth(f) {
+			continue
+		}
 		sc.steps += len(text)
 		out, differs := appendForm(sc.form[:0], text, f)
 		sc.form = out
@@ -119,25 +130,24 @@ func (s *Set) judgeChunk(sc *Scratch, text []byte, w ruleSet) bool {
 			continue
 		}
 		rules := w
-		if f != Plain {
-			rules.and(&s.byForm[f])
-		}
-		if s.match(sc, out, rules) {
+		rules.and(&s.byForm[f])
+		sc.look = look{text: out, bytes: set | madeBytes}
+		if s.match(sc, f, rules) {
 			return true
 		}
 	}
 	return false
 }
 
-// worth reports whether r's pattern is to be asked about text.
-func (s *Set) worth(r *Rule, text []byte) bool {
+// worth reports whether r's pattern is to be asked about what l is.
+func (s *Set) worth(r *Rule, l *look) bool {
 	switch s.slow {
 	case byHand:
-		return r.literal(text) && (r.Needs == "" || bytes.ContainsAny(text, r.Needs))
+		return r.literal(l.text) && (r.Needs == "" || bytes.ContainsAny(l.text, r.Needs))
 	case forced:
-		return r.Pattern != "" || r.Judge != nil || r.literal(text)
+		return r.Pattern != "" || r.Judge != nil || r.literal(l.text)
 	}
-	return (r.Needs == "" || bytes.ContainsAny(text, r.Needs)) && (r.When == nil || r.When(text))
+	return (r.needs == 0 || l.bytes&r.needs != 0) && (r.When == nil || r.When(l))
 }
 
 // literal reports whether one of r's literals is in text.
@@ -150,19 +160,21 @@ func (r *Rule) literal(text []byte) bool {
 	return false
 }
 
-// match holds one form against rules: literals first, then the patterns of the rules whose literals were there.
-func (s *Set) match(sc *Scratch, text []byte, rules ruleSet) bool {
+// match holds the form that sc looks at against rules: literals first, then the patterns of the rules whose literals were there.
+func (s *Set) match(sc *Scratch, f Form, rules ruleSet) bool {
 	var found ruleSet
+	l, text := &sc.look, sc.look.text
 	sc.steps += len(text)
 	if s.slow == 0 {
-		s.words.search(text, &found)
+		s.words[f].search(text, &found)
+		l.statement = found.has(statementBit)
 		found.and(&rules)
 	} else {
-		found = rules
+		found, l.statement = rules, hasStatement(text)
 	}
 	for i := found.next(0); i >= 0; i = found.next(i + 1) {
 		r := &s.rules[i]
-		if r.Quiet && sentence(text) || !s.worth(r, text) {
+		if r.Quiet && l.sentence() || !s.worth(r, l) {
 			continue
 		}
 		if s.patterns[i] == nil && r.Judge == nil {
@@ -174,7 +186,7 @@ func (s *Set) match(sc *Scratch, text []byte, rules ruleSet) bool {
 			sc.hit = Hit{Limit: true}
 			return true
 		}
-		if r.Judge != nil && !r.Judge(text) || s.patterns[i] != nil && !s.patterns[i].Match(text) {
+		if r.Judge != nil && !r.Judge(l) || s.patterns[i] != nil && !s.patterns[i].Match(text) {
 			continue
 		}
 		sc.hit = Hit{Rule: r, Text: text, To: len(text)}

@@ -13,7 +13,7 @@ import (
 type Set struct {
 	rules    []Rule
 	patterns []*regexp.Regexp
-	words    *automaton
+	words    [forms]*automaton // of the plain form all rules' literals, of each other those of its rules
 	byClass  [Classes]ruleSet
 	byForm   [forms]ruleSet
 	places   [places]ruleSet
@@ -29,17 +29,17 @@ const (
 )
 
 // maxRules is bounded by the bits of a ruleSet.
-const maxRules = 256
+const maxRules = 256 // of which the last is statementBit
 
 // New compiles rules; the error joins everything wrong with them.
 func New(rules []Rule) (*Set, error) {
-	if len(rules) > maxRules {
-		return nil, fmt.Errorf("%d rules; at most %d", len(rules), maxRules)
+	if len(rules) >= maxRules {
+		return nil, fmt.Errorf("%d rules; at most %d", len(rules), maxRules-1)
 	}
 	s := &Set{rules: rules, patterns: make([]*regexp.Regexp, len(rules))}
 	var problems []error
 	for i, r := range rules {
-		rules[i].number, rules[i].weight = i, 1
+		rules[i].number, rules[i].weight, rules[i].needs = i, 1, setOf(r.Needs)
 		if len(r.Any) == 0 {
 			problems = append(problems, fmt.Errorf("rule %s has no literal", r.ID))
 		}
@@ -59,7 +59,15 @@ func New(rules []Rule) (*Set, error) {
 			}
 		}
 	}
-	s.words = newAutomaton(rules)
+	for f := range s.words {
+		only := s.byForm[f]
+		if f == int(Plain) {
+			for _, o := range s.byForm {
+				only.or(&o)
+			}
+		}
+		s.words[f] = newAutomaton(rules, &only)
+	}
 	return s, errors.Join(problems...)
 }
 

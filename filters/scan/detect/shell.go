@@ -23,8 +23,15 @@ var (
 const ahead = 96
 
 // separated reports whether a command of a shell follows a separator somewhere in text.
-func separated(text []byte) bool {
+func separated(l *look) bool {
+	if l.bytes&commandBytes == 0 {
+		return false
+	}
+	text := l.text
 	for i := 0; i < len(text); i++ {
+		if bitOf[text[i]]&commandBytes == 0 {
+			continue
+		}
 		n := separator(text, i)
 		if n == 0 {
 			continue
@@ -186,7 +193,8 @@ func follows(word, tail []byte, where position) bool {
 }
 
 // commanded reports whether text as a whole is a command with an argument.
-func commanded(text []byte) bool {
+func commanded(l *look) bool {
+	text := l.text
 	from := 0
 	for from < len(text) && (isBlank(text[from]) || text[from] == '+' || text[from] == '"' || text[from] == '\'') {
 		from++

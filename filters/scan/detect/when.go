@@ -124,7 +124,8 @@ func comparable(b []byte) bool {
 }
 
 // startsCommand reports whether the first word of a value is a program's name, or the path of one.
-func startsCommand(text []byte) bool {
+func startsCommand(l *look) bool {
+	text := l.text
 	i := 0
 	for i < len(text) && (isBlank(text[i]) || text[i] == '+' || text[i] == '"' || text[i] == '\'' || text[i] == '(' || text[i] == '{') {
 		i++
@@ -144,35 +145,61 @@ func startsCommand(text []byte) bool {
 	return programOf(b[:n]) != noProgram
 }
 
-// grammatical reports whether text has what libinjection's fingerprints need: a comparison, a comment, a condition, a quote
+// grammatical reports whether l has what libinjection's fingerprints need: a comparison, a comment, a condition, a quote
 // that something other than prose follows, or a statement.
-func grammatical(text []byte) bool {
-	for i, c := range text {
-		switch c {
-		case '=', '<', '>', '#', '@', '^', '~', '*', '\\':
-			return true
-		case '-', '/', '|', '&', '+':
-			if i+1 < len(text) && (text[i+1] == c || text[i+1] == '*' || text[i+1] == '(' || text[i+1] == '\'' || text[i+1] == '"') {
-				return true
-			}
-		case '(':
-			if i+1 < len(text) && (text[i+1] == '(' || text[i+1] == '\'' || text[i+1] >= '0' && text[i+1] <= '9') {
+func grammatical(l *look) bool {
+	if l.statement || l.bytes&tellingBytes != 0 && bytes.ContainsAny(l.text, telling) {
+		return true
+	}
+	if l.bytes&joiningBytes != 0 {
+		for i, c := range l.text {
+			if bitOf[c]&joiningBytes != 0 && i+1 < len(l.text) && joined(c, l.text[i+1]) {
 				return true
 			}
 		}
 	}
-	for _, word := range statements {
-		if bytes.Contains(text, word) {
-			return true
-		}
-	}
-	return afterQuote(text) || condition(text)
+	return l.afterQuote() || l.condition()
 }
 
-var statements = [...][]byte{[]byte("select"), []byte("union"), []byte("insert"), []byte("having"), []byte("update"), []byte("delete"), []byte("drop"), []byte("exec"), []byte("like"), []byte("where"), []byte("load")}
+// joined reports whether c, an operator or a bracket, and what follows it are more than punctuation.
+func joined(c, next byte) bool {
+	if c == '(' {
+		return next == '(' || next == '\'' || next >= '0' && next <= '9'
+	}
+	return next == c || next == '*' || next == '(' || next == '\'' || next == '"'
+}
+
+// stacked reports whether a semicolon is followed by a word that begins a statement.
+func stacked(l *look) bool {
+	text := l.text
+	for i := 0; i < len(text); i++ {
+		if text[i] != ';' {
+			continue
+		}
+		n := i + 1
+		for n < len(text) && isBlank(text[n]) {
+			n++
+		}
+		from := n
+		for n < len(text) && isLetter(text[n]) {
+			n++
+		}
+		if bytes.HasPrefix(text[from:n], []byte("exec")) { // execxp_cmdshell
+			return true
+		}
+		switch string(text[from:n]) {
+		case "select", "insert", "update", "delete", "drop", "alter", "create", "declare", "shutdown", "truncate", "grant", "waitfor",
+			"if", "begin", "copy", "return", "merge", "end", "iif":
+			return true
+		}
+		i = max(i, from-1)
+	}
+	return false
+}
 
 // handler reports whether a word that begins with on, and at which something ends, is followed by an equals sign.
-func handler(text []byte) bool {
+func handler(l *look) bool {
+	text := l.text
 	for i := 0; i+3 < len(text); i++ {
 		if text[i] != 'o' || text[i+1] != 'n' || i > 0 && (isAlnum(text[i-1]) || text[i-1] == '_') {
 			continue
@@ -192,6 +219,7 @@ func handler(text []byte) bool {
 }
 
 // batch reports whether one of the words of a Windows batch is in text.
-func batch(text []byte) bool {
+func batch(l *look) bool {
+	text := l.text
 	return bytes.Contains(text, []byte("if")) || bytes.Contains(text, []byte("for "))
 }
