@@ -52,10 +52,7 @@ func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Ver
 	at := spot{doc: d, off: val.Off}
 	switch val.Kind {
 	case engine.Model, engine.Tool:
-		if v, bad := p.judge(raw, detect.Field, at); bad {
-			return v, true
-		}
-		return p.name(raw, val.Kind, at)
+		return p.named(raw, val.Kind, at)
 	case engine.Data:
 		return filters.Verdict{}, false
 	case engine.URL:

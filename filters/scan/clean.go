@@ -7,10 +7,10 @@ import (
 	"blaze/filters/scan/detect"
 )
 
-// clean remembers header values that were judged and found clean: a client sends the same ones with every request. A
-// value is known by a keyed 64-bit hash of itself, its place and the classes looked for; the key is made at random when
-// the filter is, so that nobody can find two values that share one. Bounded, without a lock; a value whose slot another
-// has taken is judged again.
+// clean remembers what was judged and found clean, and comes again with every request: header lines, names of models and tools. A
+// text is known by a keyed 64-bit hash of itself, of what it is and of the classes looked for; the key is made at random when the
+// filter is, so that nobody can find two texts that share one. Bounded, without a lock; a text whose slot another has taken
+// is judged again.
 type clean struct {
 	seed  maphash.Seed
 	slots [1024]atomic.Uint64
@@ -19,12 +19,36 @@ type clean struct {
 // cleanMax bounds what is worth remembering.
 const cleanMax = 512
 
-// sum is the hash by which a value is known; never zero.
-func (c *clean) sum(value []byte, g grammar, want detect.Mask) uint64 {
-	h := maphash.Bytes(c.seed, value)
-	h ^= (uint64(g)<<8 | uint64(want)) * 0x9e3779b97f4a7c15
+// What a text is that may be remembered.
+const (
+	aHeader uint64 = 1 + iota // a whole line
+	aName                     // a model's or tool's, its kind is added
+)
+
+// sum is the hash by which a text is known; never zero.
+func (c *clean) sum(text []byte, what uint64, want detect.Mask) uint64 {
+	h := maphash.Bytes(c.seed, text)
+	h ^= (what<<8 | uint64(want)) * 0x9e3779b97f4a7c15
 	return h | 1
 }
 
 func (c *clean) has(sum uint64) bool { return c.slots[sum>>1%uint64(len(c.slots))].Load() == sum }
 func (c *clean) add(sum uint64)      { c.slots[sum>>1%uint64(len(c.slots))].Store(sum) }
+
+// known reports whether text was found clean before. The sum is for learn; it is zero when text is not to be remembered: it is
+// long, or a rule has already noted something in this request and looks no more.
+func (p *pass) known(text []byte, what uint64) (sum uint64, known bool) {
+	if len(text) > cleanMax || p.want != p.f.want {
+		return 0, false
+	}
+	p.used = false
+	sum = p.f.clean.sum(text, what, p.want)
+	return sum, p.f.clean.has(sum)
+}
+
+// learn remembers a text that passed, unless it was noted in shadow, or excepted.
+func (p *pass) learn(sum uint64) {
+	if sum != 0 && !p.used && p.want == p.f.want {
+		p.f.clean.add(sum)
+	}
+}

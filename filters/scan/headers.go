@@ -37,23 +37,37 @@ var grammars = map[string]grammar{
 	"Sec-Websocket-Key": unjudged, "Sec-Websocket-Version": unjudged,
 }
 
-// headers judges every header's name and value, as they came: in fasthttp's own list, iterating costs memory.
+// headers judges every header's name and value, as they came: in fasthttp's own list, iterating costs memory. A line that is
+// known to be clean is not looked at again.
 func (p *pass) headers() filters.Verdict {
 	for raw := p.x.Request.RawHeaders(); len(raw) > 0; {
-		var line []byte
-		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
-		key, value, ok := bytes.Cut(bytes.TrimSuffix(line, []byte{'\r'}), []byte{':'})
-		if !ok {
+		line := raw
+		if end := bytes.IndexByte(raw, '\n'); end >= 0 {
+			line, raw = raw[:end], raw[end+1:]
+		} else {
+			raw = nil
+		}
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		sum, known := p.known(line, aHeader)
+		if known {
 			continue
 		}
-		if v, bad := p.header(key, bytes.TrimSpace(value)); bad {
+		if v, bad := p.header(line); bad {
 			return v
 		}
+		p.learn(sum)
 	}
 	return filters.Pass()
 }
 
-func (p *pass) header(key, value []byte) (filters.Verdict, bool) {
+func (p *pass) header(line []byte) (filters.Verdict, bool) {
+	key, value, ok := bytes.Cut(line, []byte{':'})
+	if !ok {
+		return filters.Verdict{}, false
+	}
+	value = bytes.TrimSpace(value)
 	p.key = fasthttp.AppendNormalizedHeaderKeyBytes(p.key[:0], key)
 	g, known := grammars[string(p.key)]
 	if g == unjudged {
@@ -61,28 +75,11 @@ func (p *pass) header(key, value []byte) (filters.Verdict, bool) {
 	}
 	at := spot{kind: "header", name: key}
 	if !known {
-		if v, bad := p.once(key, field, at); bad {
+		if v, bad := p.headerValue(key, field, at); bad {
 			return v, true
 		}
 	}
-	return p.once(value, g, at)
-}
-
-// once judges a name or value, unless it is known to be clean.
-func (p *pass) once(value []byte, g grammar, at spot) (filters.Verdict, bool) {
-	if len(value) > cleanMax || p.want != p.f.want {
-		return p.headerValue(value, g, at)
-	}
-	sum := p.f.clean.sum(value, g, p.want)
-	if p.f.clean.has(sum) {
-		return filters.Verdict{}, false
-	}
-	p.used = false
-	v, bad := p.headerValue(value, g, at)
-	if !bad && !p.used && p.want == p.f.want { // neither refused, nor noted in shadow, nor excepted
-		p.f.clean.add(sum)
-	}
-	return v, bad
+	return p.headerValue(value, g, at)
 }
 
 func (p *pass) headerValue(value []byte, g grammar, at spot) (filters.Verdict, bool) {

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"blaze/filters"
+	"blaze/filters/scan/detect"
 	"blaze/upstream/engine"
 )
 
@@ -16,6 +17,22 @@ const (
 	maxModel = 256
 	maxTool  = 128
 )
+
+// named judges the name of a model or tool, which comes again with every request.
+func (p *pass) named(b []byte, kind engine.Kind, at spot) (filters.Verdict, bool) {
+	sum, known := p.known(b, aName+uint64(kind))
+	if known {
+		return filters.Verdict{}, false
+	}
+	if v, bad := p.judge(b, detect.Field, at); bad {
+		return v, true
+	}
+	v, bad := p.name(b, kind, at)
+	if !bad && p.names {
+		p.learn(sum)
+	}
+	return v, bad
+}
 
 // name holds a model's or tool's name against its grammar: an allow list needs no detector.
 func (p *pass) name(b []byte, kind engine.Kind, at spot) (filters.Verdict, bool) {

@@ -88,7 +88,7 @@ type pass struct {
 	key   []byte      // the header's name, in its usual form
 	value []byte      // the value being judged, decoded
 	paths int         // bytes read again to name fields, see exempt
-	used  bool        // an exception covered something in this value
+	used  bool        // an exception covered something, or shadow noted it: not to be remembered as clean
 	names bool        // the rule for names still counts
 	urls  bool        // and that for URLs
 	files bool        // and that for uploads

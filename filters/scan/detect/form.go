@@ -1,6 +1,9 @@
 package detect
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // appendForm appends text, in lower case, in form f to dst, and reports whether the form is worth a look: Plain always
 // is, the others where they differ from it.
@@ -100,54 +103,62 @@ func commentLen(b []byte, stop int) int {
 
 // appendSqueezed leaves out blanks, control bytes and comments. Without one of :(<= no rule of this form can hit.
 func appendSqueezed(dst, text []byte) ([]byte, bool) {
-	worth, differs := false, false
-	stop := -1
+	var seen byteSet
+	stop, n := -1, len(dst)
+	dst = slices.Grow(dst, len(text))
+	out := dst[n : n+len(text)]
+	n = 0
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
+		c := text[i]
+		b := bitOf[c]
+		if b&hiddenBytes == 0 {
+			seen |= b
+			out[n] = lower[c]
+			n++
+			continue
+		}
+		switch {
 		case c <= ' ' || c == 0x7f || c == 0xa0:
-			differs = true
 		case c == '/' && i+1 < len(text) && text[i+1] == '*':
-			differs = true
 			stop = nextAfter(text, commentEnd, i+2, stop)
 			i += commentLen(text[i:], stop-i) - 1
 		case c == '\\' && i+1 < len(text) && !isHex(text[i+1]):
-			differs = true
 		case c == '?' && i+1 < len(text) && text[i+1] == '.': // optional chaining: a?.b is a.b, a?.(b) is a(b)
-			differs = true
 			if i+2 < len(text) && (text[i+2] == '(' || text[i+2] == '[' || text[i+2] == '`') {
 				i++
 			}
 		default:
-			if c == ':' || c == '(' || c == '<' || c == '=' {
-				worth = true
-			}
-			dst = append(dst, lower[c])
+			out[n] = c
+			n++
 		}
 	}
-	return dst, worth && differs
+	return dst[:len(dst)+n], n < len(text) && seen&squeezeBytes != 0
 }
 
 // appendUnquoted leaves out what a shell does: quotes, backslashes, carets, $@ and empty expansions; ${IFS} is a blank.
 func appendUnquoted(dst, text []byte) ([]byte, bool) {
-	differs := false
+	n := len(dst)
+	dst = slices.Grow(dst, len(text))
+	out := dst[n : n+len(text)]
+	n = 0
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\'' || c == '"' || c == '\\' || c == '^' || c == '`' && i > 0 && (isAlnum(text[i-1]) || text[i-1] == '`'):
-			differs = true
-		case c == '$' && i+1 < len(text):
-			n, out := expansionLen(text[i:])
-			if n == 0 {
-				dst = append(dst, c)
-				continue
-			}
-			differs = true
-			dst = append(dst, out...)
-			i += n - 1
-		default:
-			dst = append(dst, lower[c])
+		c := text[i]
+		if bitOf[c]&quotingBytes == 0 || c == '`' && (i == 0 || !isAlnum(text[i-1]) && text[i-1] != '`') {
+			out[n] = lower[c]
+			n++
+			continue
 		}
+		if c != '$' {
+			continue
+		}
+		length, becomes := expansionLen(text[i:])
+		if length == 0 {
+			length, becomes = 1, "$"
+		}
+		n += copy(out[n:], becomes)
+		i += length - 1
 	}
-	return dst, differs
+	return dst[:len(dst)+n], n < len(text)
 }
 
 // expansionLen is the length of a shell expansion that is used to hide words, and what it becomes.
