@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -15,12 +14,12 @@ import (
 // stock is what a process holds when nothing is under way.
 type stock struct {
 	goroutines, heap float64
-	files            int
+	files, toRedis   int                // descriptors, but for the connections to Redis, and those
 	held             map[string]float64 // gauges that must be 0, and are not
 }
 
 func (s stock) String() string {
-	return fmt.Sprintf("%v goroutines, %d descriptors, %.1f MiB of heap", s.goroutines, s.files, s.heap/(1<<20))
+	return fmt.Sprintf("%v goroutines, %d descriptors and %d to Redis, %.1f MiB of heap", s.goroutines, s.files, s.toRedis, s.heap/(1<<20))
 }
 
 // gauges are what is taken and given back: permits, slots, places in queues, sessions, connections.
@@ -61,10 +60,13 @@ func (s *stage) settle(ctx context.Context) (stock, error) {
 		return now, err
 	}
 	now.goroutines, now.heap = m["blaze_process_goroutines"], m["blaze_process_heap_bytes"]
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", s.blaze.Process.Pid))
-	now.files = len(files)
+	all, toRedis, err := descriptors(s.blaze.Process.Pid, s.redisAddr)
+	now.files, now.toRedis = all-toRedis, toRedis
 	return now, err
 }
+
+// redisPool bounds the connections to Redis; idle ones stay for five minutes.
+const redisPool = 64
 
 // compare says what has grown. The metrics' history and their series grow for a time with what happened, within bounds.
 func compare(before, after stock) (problems []string) {
@@ -73,6 +75,9 @@ func compare(before, after stock) (problems []string) {
 	}
 	if after.files > before.files+8 {
 		problems = append(problems, fmt.Sprintf("descriptors: %d, then %d", before.files, after.files))
+	}
+	if after.toRedis > redisPool {
+		problems = append(problems, fmt.Sprintf("connections to Redis: %d", after.toRedis))
 	}
 	if after.heap > before.heap+16<<20 {
 		problems = append(problems, fmt.Sprintf("heap: %.1f MiB, then %.1f", before.heap/(1<<20), after.heap/(1<<20)))
