@@ -98,8 +98,8 @@ func (s *Server) Addr() string { return s.ln.Addr().String() }
 
 // Close ends every connection and generation and waits until they are over.
 func (s *Server) Close() {
+	_ = s.http.Close() // first, or a generation that is told to end would be answered with an empty 200
 	s.cancel()
-	_ = s.http.Close()
 	s.served.Wait()
 	s.running.Lock()
 	defer s.running.Unlock()
