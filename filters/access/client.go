@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"github.com/valyala/fasthttp"
+
+	"blaze/telemetry/setting"
 )
 
 // Bounds of what a chain of proxies may say; a client behind a trusted proxy can write as much as it likes to the left
@@ -20,7 +22,7 @@ const (
 // only without it, since a proxy that adds the one passes a client's own word in the other. What cannot be read ends
 // the walk at the last address that could. Allocates nothing; the answer is unmapped and has no zone.
 func ClientAddr(peer netip.Addr, h *fasthttp.RequestHeader, trusted *Networks) netip.Addr {
-	client := plain(peer)
+	client := setting.PlainAddr(peer)
 	if !trusted.Contains(client) {
 		return client
 	}
@@ -42,7 +44,7 @@ func ClientAddr(peer netip.Addr, h *fasthttp.RequestHeader, trusted *Networks) n
 			if !ok {
 				return client
 			}
-			if client = plain(a); !trusted.Contains(client) {
+			if client = setting.PlainAddr(a); !trusted.Contains(client) {
 				return client
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/gaissmai/bart"
 
@@ -13,7 +12,6 @@ import (
 )
 
 const (
-	wantNetwork = "an address or network such as 10.0.0.0/8"
 	// maxFileProblems bounds what one wrong file (somebody's HTML error page, say) can add to the list of problems.
 	maxFileProblems = 10
 	maxShown        = 48
@@ -37,17 +35,14 @@ func ParseNetworks(list []string) (*Networks, error) {
 
 // Contains reports whether a is in the set. A zero address is in none. Allocates nothing.
 func (n *Networks) Contains(a netip.Addr) bool {
-	return n != nil && n.n > 0 && n.table.Lookup(plain(a))
+	return n != nil && n.n > 0 && n.table.Lookup(setting.PlainAddr(a))
 }
 
 // Len is how many networks were added.
 func (n *Networks) Len() int { return n.n }
 
-// plain is the one form in which addresses are compared.
-func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
-
 func (n *Networks) add(s string) error {
-	p, err := parseNetwork(s)
+	p, err := setting.ParseNetwork(s)
 	if err != nil {
 		return err
 	}
@@ -56,35 +51,11 @@ func (n *Networks) add(s string) error {
 	return nil
 }
 
-// parseNetwork reads an address or a network. Host bits beyond the mask are refused: whoever wrote 10.0.0.7/8 meant
-// either less or more than 10.0.0.0/8, and here guessing opens doors.
-func parseNetwork(s string) (netip.Prefix, error) {
-	if !strings.Contains(s, "/") {
-		a, err := netip.ParseAddr(s)
-		if err != nil {
-			return netip.Prefix{}, err
-		}
-		a = plain(a)
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return p, err
-	}
-	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
-		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
-	}
-	if p != p.Masked() {
-		return p, errors.New("host bits set")
-	}
-	return p, nil
-}
-
 func (n *Networks) addList(path string, list []string) error {
 	var problems []error
 	for i, s := range list {
 		if err := n.add(s); err != nil {
-			problems = append(problems, wrongNetwork(fmt.Sprintf("%s[%d]", path, i), wantNetwork, s))
+			problems = append(problems, wrongNetwork(fmt.Sprintf("%s[%d]", path, i), setting.WantNetwork, s))
 		}
 	}
 	return errors.Join(problems...)
@@ -121,7 +92,7 @@ func (n *Networks) addFile(at string, text []byte) (problems []error) {
 		if len(problems) == maxFileProblems {
 			return append(problems, &setting.Problem{Path: at, Want: "a network a line", Got: fmt.Sprintf("more wrong lines, from line %d", line)})
 		}
-		problems = append(problems, wrongNetwork(at, fmt.Sprintf("%s on line %d", wantNetwork, line), string(cols[0])))
+		problems = append(problems, wrongNetwork(at, fmt.Sprintf("%s on line %d", setting.WantNetwork, line), string(cols[0])))
 	}
 	return problems
 }

@@ -53,31 +53,12 @@ func (c *Config) complete() (networks []netip.Prefix, err error) {
 	}
 	c.MaxBan = max(c.MaxBan, c.Ban)
 	for i, s := range c.Except {
-		p, err := parseNetwork(s)
+		p, err := setting.ParseNetwork(s)
 		if err != nil {
-			problems = append(problems, setting.Wrong(fmt.Sprintf("except[%d]", i), "an address or network such as 10.0.0.0/8", s))
+			problems = append(problems, setting.Wrong(fmt.Sprintf("except[%d]", i), setting.WantNetwork, s))
 			continue
 		}
 		networks = append(networks, p)
 	}
 	return networks, errors.Join(problems...)
-}
-
-// parseNetwork reads an address or a network without host bits; addresses inside IPv6 are the IPv4 ones they hold.
-func parseNetwork(s string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(s); err == nil {
-		a = a.Unmap().WithZone("")
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return p, err
-	}
-	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
-		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
-	}
-	if p != p.Masked() {
-		return p, errors.New("host bits are set")
-	}
-	return p, nil
 }
