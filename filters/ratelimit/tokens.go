@@ -81,11 +81,13 @@ func (l *limit) price(x *filters.Exchange, key uint64) (in, out int64) {
 }
 
 // spent is what x really used: what the engine said, or, where it said nothing, the deltas that went by and the estimate
-// of a prompt that was answered. A request that no model answered costs nothing.
+// of a prompt that was answered. Some engines count what they generated and not the prompt (TGI without
+// decoder_input_details, Ollama of a prompt that it has cached): that is estimated too. A request that no model answered costs
+// nothing.
 func (l *limit) spent(x *filters.Exchange) int64 {
 	u := x.Usage
 	served := x.Status >= 200 && x.Status < 300 || u.Output > 0
-	if u.Input == 0 && !u.Reported && served && l.count != OutputTokens {
+	if u.Input == 0 && (!u.Reported || u.Output > 0) && served && l.count != OutputTokens {
 		u.Input = promptTokens(x)
 	}
 	switch l.count {

@@ -82,6 +82,31 @@ func TestWhatEndsAnExchangeIsWhatItCosts(t *testing.T) {
 	f("panic", func(x *filters.Exchange) { x.Abort, x.Status = "panic", 500 }, 0)
 }
 
+// TestAPromptThatTheEngineDoesNotCountCosts: usage that speaks of the output alone makes no prompt free; one that speaks of
+// neither, as of an answer from the cache, does.
+func TestAPromptThatTheEngineDoesNotCountCosts(t *testing.T) {
+	f := func(in, out int64, estimated bool) {
+		t.Helper()
+		w := newTester(t)
+		filter := w.filter(nil, Limit{Name: "x", By: by("user"), Limit: 100_000, Count: Tokens})
+		x := w.exchange(chat(`,"max_tokens":50`))
+		want := in + out
+		if estimated {
+			want += promptTokens(x)
+		}
+		if !filter.Body(x).Passed() {
+			t.Fatal("refused")
+		}
+		answered(x, in, out)
+		if filter.Settle(x); used(filter, 0) != want {
+			t.Errorf("usage of %d in, %d out: %d tokens are used; want %d", in, out, used(filter, 0), want)
+		}
+	}
+	f(20, 7, false)
+	f(0, 7, true)
+	f(0, 0, false)
+}
+
 // TestFiftyStreamsOnOneBudget: whatever runs at once, the budget is overdrawn by one request at most.
 func TestFiftyStreamsOnOneBudget(t *testing.T) {
 	w := newTester(t)
