@@ -112,6 +112,3 @@ func (b Behavior) check() error {
 func (b Behavior) fails(n int64) bool {
 	return int64(float64(n)*b.FailRate) > int64(float64(n-1)*b.FailRate)
 }
-
-// After is a value for StallAfter, CutAfter and ErrorAfter.
-func After(frames int) *int { return &frames }
