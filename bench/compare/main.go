@@ -29,6 +29,7 @@ type options struct {
 	only     *regexp.Regexp
 	out      string
 	upstream string
+	redis    string // address of the Redis that a row shares its limits on; empty where none is installed
 }
 
 func main() {
@@ -70,6 +71,11 @@ func run() error {
 	if runtime.NumCPU() < 2 {
 		return fmt.Errorf("want at least two cores: the load must not take the proxy's time; got %d", runtime.NumCPU())
 	}
+	redis, err := startRedis(&o)
+	if err != nil {
+		return err
+	}
+	defer redis.stop()
 	proxies, err := build(&o)
 	if err != nil {
 		return err

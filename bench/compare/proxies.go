@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // key is what the load shows to every proxy.
@@ -54,13 +53,10 @@ func build(o *options) ([]*proxy, error) {
 		if n > 0 {
 			name = "blaze + " + sections[n-1].name
 		}
-		all = append(all, &proxy{name: name, command: func(o *options, addr string) (*exec.Cmd, error) {
-			file := filepath.Join(o.out, "policy.yaml")
-			if err := os.WriteFile(file, []byte(policy(n, o.upstream)), 0o600); err != nil {
-				return nil, err
-			}
-			return exec.Command(blaze, "run", "--listen", addr, "--admin", "127.0.0.1:0", "--policy", file, "--log-level", "info"), nil
-		}})
+		all = append(all, blazeWith(blaze, name, func(o *options) string { return policy(n, o.upstream) }))
+		if n > 0 && sections[n-1].name == "ratelimit" && o.redis != "" {
+			all = append(all, blazeWith(blaze, name+" on Redis", func(o *options) string { return onRedis(policy(n, o.upstream), o.redis) }))
+		}
 	}
 	kept := all[:1]
 	for _, p := range all[1:] {
@@ -69,6 +65,17 @@ func build(o *options) ([]*proxy, error) {
 		}
 	}
 	return kept, nil
+}
+
+// blazeWith is Blaze with a policy.
+func blazeWith(binary, name string, policy func(*options) string) *proxy {
+	return &proxy{name: name, command: func(o *options, addr string) (*exec.Cmd, error) {
+		file := filepath.Join(o.out, "policy.yaml")
+		if err := os.WriteFile(file, []byte(policy(o)), 0o600); err != nil {
+			return nil, err
+		}
+		return exec.Command(binary, "run", "--listen", addr, "--admin", "127.0.0.1:0", "--policy", file, "--log-level", "info"), nil
+	}}
 }
 
 // sections are the filters in the order in which they are switched on.
@@ -152,17 +159,18 @@ func (p *proxy) start(o *options) (*process, error) {
 		return nil, err
 	}
 	proc := &process{cmd: cmd, addr: addr}
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			_ = c.Close()
-			return proc, nil
-		}
+	if proc.accepts() {
+		return proc, nil
 	}
 	proc.stop()
 	return nil, errors.New("it never listened; it said: " + said.String())
 }
 
+// stop ends the process; none is none to end.
 func (p *process) stop() {
+	if p == nil {
+		return
+	}
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 }
