@@ -44,20 +44,12 @@ func TestLinear(t *testing.T) {
 	ran := 0
 	for name, unit := range hostile() {
 		ran++
-		steps := func(n int) int {
-			var sc Scratch
-			text := strings.Repeat(unit, n/len(unit)+1)[:n]
-			for _, want := range []Mask{All, 0} { // nothing wanted: every pass is made, and nothing ends it early
-				set.Scan(&sc, []byte(text), want, Field)
-			}
-			return sc.steps
-		}
 		const small, large = 8 << 10, 64 << 10
-		a, b := steps(small), steps(large)
+		a, b := stepsOf(set, unit, small, All, 0), stepsOf(set, unit, large, All, 0)
 		if b > 9*a { // chunks overlap, which a small text has less of
 			t.Errorf("%s: %d bytes take %d steps, %d take %d", name, small, a, large, b)
 		}
-		if b > looks*large {
+		if b > budget(large) {
 			t.Errorf("%s: %d steps a byte", name, b/large)
 		}
 	}
@@ -66,9 +58,45 @@ func TestLinear(t *testing.T) {
 	}
 }
 
-// looks bounds how often one byte is looked at: five rounds of decoding, four forms, each made, searched and shown to the
-// patterns within their bound, and base64 in every round; twice, since TestLinear scans twice.
-const looks = 2 * (patternShare + patternBytes/(64<<10) + 5*2*(1+2*int(forms)) + 16)
+// stepsOf counts the steps of a scan of n bytes made of unit for each of wants. With nothing wanted every pass is made, and nothing
+// ends it early.
+func stepsOf(set *Set, unit string, n int, wants ...Mask) int {
+	var sc Scratch
+	text := strings.Repeat(unit, n/len(unit)+1)[:n]
+	for _, want := range wants {
+		set.Scan(&sc, []byte(text), want, Field)
+	}
+	return sc.steps
+}
+
+// FuzzLinear looks for a text that, said again and again, costs more than what budget allows for a byte, or more for a byte the
+// longer it is.
+func FuzzLinear(f *testing.F) {
+	for _, unit := range hostile() {
+		f.Add(unit)
+	}
+	seeds(func(in string) { f.Add(in) })
+	set := Default()
+	f.Fuzz(func(t *testing.T, unit string) {
+		if unit == "" || len(unit) > 1<<10 {
+			return
+		}
+		const small, large = 4 << 10, 16 << 10
+		if n := stepsOf(set, unit, large, All, 0); n > budget(large) {
+			t.Errorf("%d steps a byte", n/large)
+		}
+		if a, b := stepsOf(set, unit, small, 0), stepsOf(set, unit, large, 0); b > 5*a { // chunks overlap, which a small text has less of
+			t.Errorf("%d bytes take %d steps, %d take %d", small, a, large, b)
+		}
+	})
+}
+
+// budget bounds how many steps two scans of n bytes may take: five rounds of decoding, four forms, each made, searched and shown
+// to the patterns within their bound, and base64 in every round.
+func budget(n int) int {
+	const looks = patternShare + 5*2*(1+2*int(forms)) + 16
+	return 2 * (looks*n + patternBytes)
+}
 
 // TestEveryFormIsLinear counts the steps of a clean text: without hits every rule in every form is tried.
 func TestEveryFormIsLinear(t *testing.T) {

@@ -10,6 +10,7 @@ type look struct {
 	statement bool
 
 	asked, yes question
+	steps      int // bytes that looks and judges went through
 }
 
 // question is one of the looks that several rules share.
@@ -24,6 +25,7 @@ const (
 func (l *look) once(q question, ask func([]byte) bool) bool {
 	if l.asked&q == 0 {
 		l.asked |= q
+		l.steps += len(l.text)
 		if ask(l.text) {
 			l.yes |= q
 		}

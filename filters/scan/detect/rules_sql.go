@@ -95,6 +95,7 @@ func sqlGrammar(l *look) bool {
 		return false
 	}
 	text := l.text
+	l.steps += len(text)
 	if injects(text) {
 		return true
 	}
@@ -110,6 +111,7 @@ func sqlGrammar(l *look) bool {
 		if bytes.Count(text[:i], blankByte) > 3 {
 			break // a sentence; the rules above know what breaks out of one
 		}
+		l.steps += len(text)
 		if i > 0 && injects(text[i:]) {
 			return true
 		}

@@ -116,7 +116,8 @@ func (s *Set) judgeChunk(sc *Scratch, text []byte, w ruleSet) bool {
 	var set byteSet
 	sc.form, set = appendPlain(sc.form[:0], text)
 	sc.look = look{text: sc.form, bytes: set}
-	if s.match(sc, Plain, w) {
+	hit := s.match(sc, Plain, w)
+	if sc.steps += sc.look.steps; hit {
 		return true
 	}
 	for f := Spaced; f < forms; f++ {
@@ -132,7 +133,8 @@ func (s *Set) judgeChunk(sc *Scratch, text []byte, w ruleSet) bool {
 		rules := w
 		rules.and(&s.byForm[f])
 		sc.look = look{text: out, bytes: set | madeBytes}
-		if s.match(sc, f, rules) {
+		hit := s.match(sc, f, rules)
+		if sc.steps += sc.look.steps; hit {
 			return true
 		}
 	}

@@ -46,6 +46,7 @@ func separated(l *look) bool {
 			}
 			continue
 		}
+		l.steps += len(rest)
 		if command(rest, positionOf(text, i, n, rest)) {
 			return true
 		}

@@ -54,6 +54,7 @@ func sqlWord(b []byte) bool {
 // condition reports whether a word that joins conditions is followed by what could be compared: a number, a string, a
 // literal, a call.
 func condition(text []byte) bool {
+	leading := len(text) - len(bytes.TrimLeft(text, " \t\n\v\f\r("))
 	for i := 0; i < len(text); {
 		if c := text[i]; c == ':' && i+1 < len(text) && text[i+1] == ':' {
 			return true
@@ -80,7 +81,7 @@ func condition(text []byte) bool {
 		}
 		switch string(text[from:i]) {
 		case "or", "and", "xor":
-			if from > 0 && text[from-1] >= '0' && text[from-1] <= '9' || len(bytes.TrimLeft(text[:from], " \t\n\v\f\r(")) == 0 {
+			if from > 0 && text[from-1] >= '0' && text[from-1] <= '9' || from <= leading {
 				return true
 			}
 			if comparable(text[i:]) {
