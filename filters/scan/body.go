@@ -46,7 +46,7 @@ func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Ver
 		return filters.Verdict{}, false
 	}
 	if val.Escaped {
-		p.value = appendUnquoted(p.value[:0], raw)
+		p.value = engine.Unescape(p.value[:0], raw)
 		raw = p.value
 	}
 	at := spot{doc: d, off: val.Off}

@@ -203,7 +203,7 @@ func (p *pass) say(d *engine.Document, t *turn, most int, f func([]byte)) (read 
 // sayPart calls f with raw, decoded. An escape that was cut in two makes odd characters, no more.
 func (p *pass) sayPart(raw []byte, escaped bool, f func([]byte)) {
 	if escaped {
-		p.value = appendUnquoted(p.value[:0], raw)
+		p.value = engine.Unescape(p.value[:0], raw)
 		raw = p.value
 	}
 	if len(raw) > 0 {

@@ -25,7 +25,7 @@ func (p *pass) text(d *engine.Document, val *engine.Value) []byte {
 	}
 	raw := d.Text(*val)
 	if val.Escaped {
-		p.value = appendUnquoted(p.value[:0], raw)
+		p.value = engine.Unescape(p.value[:0], raw)
 		raw = p.value
 	}
 	return raw

@@ -255,7 +255,7 @@ func (p *rawPlace) at(n int) int {
 		}
 		size, length := 2, 1
 		if p.raw[p.off+1] == 'u' {
-			r, l := unicodeEscape(p.raw[p.off:])
+			r, l := engine.Escape(p.raw[p.off:])
 			size, length = l, utf8.RuneLen(r)
 		}
 		p.off, p.n = p.off+size, p.n+length

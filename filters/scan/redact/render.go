@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"blaze/filters/scan/secrets"
+	"blaze/upstream/engine"
 )
 
 // leave appends to dst the items at the front that are decided, or near enough where it is quiet, and drops them. With Cut,
@@ -172,7 +173,7 @@ func advance(raw []byte, at, n int, escaped bool) int {
 			at, n = at+1, n-1
 			continue
 		}
-		r, size := escape(raw[at:])
+		r, size := engine.Escape(raw[at:])
 		at, n = at+size, n-max(1, utf8.RuneLen(r))
 	}
 	return at

@@ -36,7 +36,7 @@ func (a *Answer) segment(it *item, text int, s segment, alone bool) {
 	t := &a.texts[text]
 	raw := a.buf[s.off:s.end]
 	if s.escaped {
-		a.text = appendUnescaped(a.text[:0], raw)
+		a.text = engine.Unescape(a.text[:0], raw)
 		raw = a.text
 	}
 	had := len(t.Spans)
