@@ -164,6 +164,60 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestFilesFull: access log and audit log have grown to the process's limit on the size of files (RLIMIT_FSIZE), as they
+// would to the end of a disk. Requests go on, what is lost is counted; where the policy says so they are refused instead.
+func TestFilesFull(t *testing.T) {
+	backend := demo.New(demo.Options{})
+	t.Cleanup(backend.Close)
+	f := func(more string, want int, counts ...string) {
+		t.Helper()
+		dir := t.TempDir()
+		policy, key := faultsPolicy(t, backend.URL(), fmt.Sprintf(more, dir))
+		p := launch(t, "", policy, "ulimit -f 8")
+		got := 0
+		for range 2000 {
+			if got = p.models(key); got != 200 {
+				break
+			}
+		}
+		if got != want {
+			t.Errorf("%s: in the end: got %d, want %d", more, got, want)
+		}
+		for _, c := range counts {
+			waitForMetric(t, p, c)
+		}
+		files, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+		if len(files) != 1 {
+			t.Errorf("files: %v", files)
+		}
+		for _, name := range files {
+			if i, err := os.Stat(name); err != nil || i.Size() < 1000 || i.Size() > 8192 {
+				t.Errorf("%s: %v %v", name, i, err)
+			}
+		}
+	}
+	f("telemetry: {access_log: {path: %s/access.jsonl}}", 200, `blaze_log_dropped_total{log="access"} `, "blaze_alerts_firing ")
+	f("telemetry: {audit: {path: %s/audit.jsonl, record: all}}", 200)
+	f("telemetry: {audit: {path: %s/audit.jsonl, record: all, on_full: closed}}", 503)
+}
+
+// waitForMetric waits until a series has another value than 0.
+func waitForMetric(t *testing.T, p *program, series string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		res, err := http.Get("http://" + p.admin + "/metrics/prometheus")
+		if err != nil {
+			continue
+		}
+		text, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if _, value, ok := strings.Cut(string(text), "\n"+series); ok && !strings.HasPrefix(value, "0\n") {
+			return
+		}
+	}
+	t.Errorf("%s never moved", series)
+}
+
 // TestLittleMemory: with a memory limit that is nearly used up, large requests are slow and correct.
 func TestLittleMemory(t *testing.T) {
 	backend := demo.New(demo.Options{})

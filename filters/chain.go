@@ -62,6 +62,7 @@ type Chain struct {
 	ended   []Observer       // by stage; nil where the filter learns nothing
 	log     telemetry.Logger
 	metrics []stageMetrics
+	panics  *telemetry.Counter // of all stages, and of whatever else panics
 }
 
 type stageMetrics struct {
@@ -77,7 +78,7 @@ func NewChain(stages []Stage, metrics *telemetry.Metrics, log telemetry.Logger) 
 	if len(stages) > maxStages {
 		panic("BUG: more stages than an exchange can account for")
 	}
-	c := &Chain{stages: stages, log: log}
+	c := &Chain{stages: stages, log: log, panics: metrics.Counter("blaze_panics_total")}
 	for _, s := range stages {
 		body, _ := s.Filter.(BodyFilter)
 		settler, _ := s.Filter.(Settler)
@@ -249,5 +250,6 @@ func (c *Chain) recovered(x *Exchange, v *Verdict) {
 
 func (c *Chain) panicked(x *Exchange, i int, p any) {
 	c.metrics[i].panicked.Inc()
+	c.panics.Inc()
 	c.log.Error().Str("request_id", x.ID).Str("filter", c.stages[i].Name).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("filter panicked; request refused")
 }

@@ -36,6 +36,7 @@ func presets() []AlertRule {
 		{"blaze-cpu", "system.cpu.percent > 90", 5 * time.Minute, "warning"},
 		{"blaze-memory", "system.memory.percent > 90", time.Minute, "page"},
 		{"blaze-disk", "system.disk.percent > 90", 5 * time.Minute, "warning"},
+		{"blaze-panic", "increase(blaze_panics_total[5m]) > 0", 0, "page"},
 		{"blaze-log-lost", "increase(blaze_log_dropped_total[1m]) > 0", 0, "page"},
 		{"blaze-policy-refused", `increase(blaze_policy_reloads_total{result="failed"}[5m]) > 0`, 0, "warning"},
 		{"blaze-bans", `increase(blaze_bans_total{by="auto"}[10m]) > 20`, 0, "warning"},

@@ -150,6 +150,12 @@ func (e *endpoint) close() {
 
 // dialTo opens a connection, TLS handshake included, until ctx ends.
 func (e *endpoint) dialTo(ctx context.Context) (*conn, error) {
+	// A name service that is silent is waited for until Done, whatever Deadline says: the lease's context has no timer.
+	if until, ok := ctx.Deadline(); ok {
+		timed, cancel := context.WithDeadline(ctx, until)
+		defer cancel()
+		ctx = timed
+	}
 	d := net.Dialer{KeepAlive: 30 * time.Second}
 	raw, err := d.DialContext(ctx, e.network, e.dial)
 	if err != nil {
@@ -157,7 +163,6 @@ func (e *endpoint) dialTo(ctx context.Context) (*conn, error) {
 	}
 	c := &conn{Conn: raw, raw: raw, ep: e}
 	if e.tlsConfig != nil {
-		// The handshake itself looks only at Done; the time it may take is the connection's.
 		until, _ := ctx.Deadline()
 		_ = raw.SetDeadline(until)
 		t := tls.Client(raw, e.tlsConfig)
