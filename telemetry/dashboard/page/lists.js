@@ -107,17 +107,26 @@ async function search(id) {
 }
 
 function profile() {
+  const said = element('p', {class: 'soft', role: 'status'}, 'For go tool pprof. The CPU is watched for ten seconds.');
   const take = async (path, name, button) => {
+    const title = button.textContent;
     button.disabled = true;
+    button.textContent = title + ' …';
     try {
       const r = await fetch(path, {headers: token ? {authorization: 'Bearer ' + token} : {}});
-      if (!r.ok) return alert('The profile could not be taken.');
+      if (!r.ok) throw new Error(`the admin port answered ${r.status}`);
       const link = element('a', {href: URL.createObjectURL(await r.blob()), download: name});
       link.click();
-      URL.revokeObjectURL(link.href);
-    } finally { button.disabled = false; }
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+      said.textContent = `Saved as ${name}; look at it with: go tool pprof -http=: ${name}`;
+    } catch (e) {
+      said.textContent = `The profile could not be taken: ${e.message}.`;
+    } finally {
+      button.disabled = false;
+      button.textContent = title;
+    }
   };
   const button = (title, path, name) => element('button', {type: 'button', onclick: e => take(path, name, e.currentTarget)}, title);
-  $('profile').replaceChildren(element('h2', {}, 'Profiles'), element('p', {class: 'soft'}, 'For go tool pprof. The CPU is watched for ten seconds.'), element('div', {class: 'row'},
+  $('profile').replaceChildren(element('h2', {}, 'Profiles'), said, element('div', {class: 'row'},
     button('CPU, 10 s', 'debug/pprof/profile?seconds=10', 'cpu.pprof'), button('Heap', 'debug/pprof/heap', 'heap.pprof'), button('Goroutines', 'debug/pprof/goroutine', 'goroutine.pprof')));
 }
