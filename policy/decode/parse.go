@@ -16,7 +16,10 @@ import (
 const (
 	maxDepth = 48
 	maxNodes = 400_000
-	maxBytes = 16 << 20
+	// maxAliased bounds what aliases and merges add to what is written.
+	maxAliased = 50_000
+	maxKey     = 512
+	maxBytes   = 16 << 20
 )
 
 // Reader reads YAML files into trees, remembering where everything stands. One Reader reads all files of one policy.
@@ -34,6 +37,8 @@ type Reader struct {
 	Includes int
 
 	nodes, bytes int
+	aliases      int      // how many aliases and merges what is read stands within
+	aliased      int      // values, and merges, that stand there
 	nested       []string // the files being included, outermost first
 }
 
@@ -125,10 +130,7 @@ func (r *Reader) problem(file string, n *yaml.Node, path, want, got string) {
 
 // node turns one YAML node into a tree. Unread stands for whatever could not be read; the problem is on record then.
 func (r *Reader) node(n *yaml.Node, file, path string, depth int) any {
-	if r.nodes++; r.nodes > maxNodes {
-		if r.nodes == maxNodes+1 {
-			r.problem(file, n, path, fmt.Sprintf("a policy of at most %d values, aliases written out", maxNodes), "more")
-		}
+	if r.tooMany(n, file, path) {
 		return Scalar{Kind: Unread}
 	}
 	if depth > maxDepth {
@@ -137,6 +139,8 @@ func (r *Reader) node(n *yaml.Node, file, path string, depth int) any {
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
+		r.aliases++
+		defer func() { r.aliases-- }()
 		return r.node(n.Alias, file, path, depth+1)
 	case yaml.MappingNode:
 		return r.mapping(n, file, path, depth)
@@ -147,6 +151,21 @@ func (r *Reader) node(n *yaml.Node, file, path string, depth int) any {
 	}
 	r.problem(file, n, path, "a value", "something that is not YAML data")
 	return Scalar{Kind: Unread}
+}
+
+// tooMany counts one value, or one merge, and says whether it is beyond a bound, once on record. What aliases write out has a
+// lower one: a few lines of them stand for any number of values.
+func (r *Reader) tooMany(n *yaml.Node, file, path string) bool {
+	if r.nodes++; r.nodes == maxNodes+1 {
+		r.problem(file, n, path, fmt.Sprintf("a policy of at most %d values", maxNodes), "more")
+	}
+	if r.aliases == 0 {
+		return r.nodes > maxNodes
+	}
+	if r.aliased++; r.aliased == maxAliased+1 {
+		r.problem(file, n, path, fmt.Sprintf("at most %d values that aliases write out", maxAliased), "more")
+	}
+	return r.nodes > maxNodes || r.aliased > maxAliased
 }
 
 func (r *Reader) mapping(n *yaml.Node, file, path string, depth int) any {
@@ -161,6 +180,10 @@ func (r *Reader) mapping(n *yaml.Node, file, path string, depth int) any {
 		}
 		if key.Tag == "!!merge" {
 			merged = append(merged, value)
+			continue
+		}
+		if len(key.Value) > maxKey {
+			r.problem(file, key, path, fmt.Sprintf("keys of at most %d bytes", maxKey), fmt.Sprintf("one of %d: %q", len(key.Value), clip(key.Value)))
 			continue
 		}
 		at := Join(path, key.Value)
@@ -182,6 +205,11 @@ func (r *Reader) mapping(n *yaml.Node, file, path string, depth int) any {
 func (r *Reader) merge(m map[string]any, n *yaml.Node, file, path string, depth int) {
 	if depth > maxDepth {
 		r.problem(file, n, path, fmt.Sprintf("at most %d levels", maxDepth), "more")
+		return
+	}
+	r.aliases++
+	defer func() { r.aliases-- }()
+	if r.tooMany(n, file, path) {
 		return
 	}
 	if n.Kind == yaml.SequenceNode {
