@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"github.com/knadh/koanf/providers/rawbytes"
 	"github.com/knadh/koanf/v2"
@@ -153,6 +154,18 @@ func (d *document) note(prefix string, err error) bool {
 	if prefix != "" {
 		err = setting.Under(prefix, err)
 	}
-	d.problems = append(d.problems, decode.Locate(err, d.marks)...)
+	d.problems = append(d.problems, misplaced(decode.Locate(err, d.marks))...)
 	return false
+}
+
+// misplaced names the place of a filter's section that stands at the top, where its readers look for it first.
+func misplaced(list []Problem) []Problem {
+	for i := range list {
+		for _, st := range stages {
+			if p := &list[i]; p.Path == st.name {
+				p.Hint = "did you mean " + strconv.Quote("filters."+st.name) + "?"
+			}
+		}
+	}
+	return list
 }

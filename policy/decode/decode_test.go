@@ -141,7 +141,8 @@ func TestWrong(t *testing.T) {
 	f("? [a]\n: b", "f.yaml:1:3: want a plain key; got a map or list as a key")
 	f("count: !secret 1", "f.yaml:1:8: count: want plain YAML without tags of its own; got !secret")
 	f("- a", "f.yaml:1:1: want a map of sections; got a list")
-	f("a: b: c", "f.yaml:1:5: want YAML; got mapping values are not allowed in this context")
+	f("a: b: c", "f.yaml:1:5: want YAML; got mapping values are not allowed in this context; a value with a colon and a blank in it needs quotes; a line may be indented unlike its neighbours")
+	f("a: *", "f.yaml:1:5: want YAML; got did not find expected alphabetic or numeric character; a value that begins with * or & needs quotes")
 	f("count: 1\n---\ncount: 2", "f.yaml:2:1: want one YAML document in a file; got a second one")
 }
 

@@ -112,6 +112,16 @@ func syntaxProblem(name string, data []byte, err error) Problem {
 	if indent := line(data, p.Pos.Line); bytes.IndexByte(indent[:len(indent)-len(bytes.TrimLeft(indent, " \t"))], '\t') >= 0 {
 		p.Want, p.Got = "blanks that indent", "a tab"
 	}
+	for said, hint := range map[string]string{
+		"did not find expected key":                             "a line may be indented unlike its neighbours, or a quote, bracket or comma may be missing",
+		"did not find expected alphabetic or numeric character": "a value that begins with * or & needs quotes",
+		"mapping values are not allowed in this context":        "a value with a colon and a blank in it needs quotes; a line may be indented unlike its neighbours",
+		"found character that cannot start any token":           "a value that begins with @, ` or % needs quotes",
+	} {
+		if strings.Contains(p.Got, said) {
+			p.Hint = hint
+		}
+	}
 	return p
 }
 
