@@ -200,17 +200,23 @@ func jsonLimits(stages []filters.Stage) engine.Limits {
 	return engine.Limits{}
 }
 
+// listed adds a list's texts to out, each once.
+func listed(list []any, out []string) []string {
+	for _, m := range list {
+		if s, ok := m.(decode.Scalar); ok && s.Text != "" && !contains(out, s.Text) {
+			out = append(out, s.Text)
+		}
+	}
+	return out
+}
+
 // models collects every model name and pattern that the policy speaks of: the only ones that become metric labels.
 func models(v any, out []string) []string {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, k := range decode.Keys(v) {
 			if list, ok := v[k].([]any); ok && k == "models" {
-				for _, m := range list {
-					if s, ok := m.(decode.Scalar); ok && s.Text != "" && !contains(out, s.Text) {
-						out = append(out, s.Text)
-					}
-				}
+				out = listed(list, out)
 				continue
 			}
 			out = models(v[k], out)

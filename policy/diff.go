@@ -81,20 +81,25 @@ func byName(list []any) map[string]any {
 	out := make(map[string]any, len(list))
 	for i, v := range list {
 		key := fmt.Sprintf("[%d]", i)
-		if m, ok := v.(map[string]any); ok {
-			for _, field := range []string{"name", "id", "issuer", "url"} {
-				if s, ok := m[field].(string); ok && s != "" {
-					key = "[" + s + "]"
-					break
-				}
+		if name := nameOf(v); name != "" {
+			if _, taken := out["["+name+"]"]; !taken {
+				key = "[" + name + "]"
 			}
-		}
-		if _, taken := out[key]; taken {
-			key = fmt.Sprintf("[%d]", i)
 		}
 		out[key] = v
 	}
 	return out
+}
+
+// nameOf is what an item of a list is known by; empty where it has no name.
+func nameOf(item any) string {
+	m, _ := item.(map[string]any)
+	for _, field := range []string{"name", "id", "issuer", "url"} {
+		if s, ok := m[field].(string); ok && s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // short renders a value for one line of a log.

@@ -149,16 +149,23 @@ func (c *clients) known() (n int) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		if s.sets != nil {
-			for j := range s.sets {
-				for k := range s.sets[j] {
-					if s.sets[j][k].key != 0 {
-						n++
-					}
-				}
+		n += taken(s.sets)
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// taken counts the places of a shard that hold a client.
+func taken(all *[sets][ways]client) (n int) {
+	if all == nil {
+		return 0
+	}
+	for i := range all {
+		for j := range all[i] {
+			if all[i][j].key != 0 {
+				n++
 			}
 		}
-		s.mu.Unlock()
 	}
 	return n
 }
