@@ -55,6 +55,15 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestDear(t *testing.T) {
+	if err := (&cost{Requests: 9, Worst: bound}).err(); err != nil {
+		t.Error(err)
+	}
+	if err := (&cost{Requests: 9, Over: 1, Worst: 2 * bound, WorstID: "x"}).err(); err == nil || !strings.Contains(err.Error(), "1 of 9") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRunWithoutCorpus(t *testing.T) {
 	if err := run(t.TempDir(), options{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "prompts-injection.jsonl") {
 		t.Errorf("got %v, want an error that names every missing file", err)
