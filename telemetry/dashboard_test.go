@@ -93,6 +93,7 @@ func TestDashboardAsksForTheToken(t *testing.T) {
 	p.do(`document.getElementById('token').value = 'wrong'; document.querySelector('#login button').click()`)
 	p.says("about", "admin token")
 	p.do(`document.getElementById('token').value = 'a-long-admin-token'; document.querySelector('#login button').click()`)
+	p.says("quiet", "Charts begin up to twenty seconds after the first request.")
 	p.holds("shows", `document.getElementById('login').hidden && !document.getElementById('main').hidden`)
 }
 

@@ -79,7 +79,8 @@ async function drawCharts() {
     if (c.figure.hidden) quiet.push(c.title.toLowerCase()); else drawChart(c.figure, c.title, c.unit, lines, grid?.from || 0, grid?.step_seconds || 10);
   }));
   $('quiet').hidden = quiet.length === 0;
-  $('quiet').textContent = 'Nothing in this period: ' + quiet.sort().join('; ') + '.';
+  const early = quiet.includes('requests per second') ? 'Charts begin up to twenty seconds after the first request. ' : '';
+  $('quiet').textContent = `${early}Nothing in this period: ${quiet.sort().join('; ')}.`;
 }
 
 // now is a metric's newest value, and the one of an hour ago.

@@ -20,7 +20,7 @@ const unusable = t => t.breaker === 'open' ? `its breaker is open${t.cause ? ` (
 const parts = {
   log: d => `${plural(d.dropped, 'log line')} lost: where the log goes is slow or full.`,
   audit: d => d.error ? `The audit log cannot be written: ${d.error}.` : `The audit log is behind; ${plural(d.dropped, 'line')} lost: its disk is slow or full.`,
-  disk: d => d.filter(x => x.used_percent >= 90).map(x => `The disk of ${x.path} (${x.for.join(', ')}) is ${units.percent(x.used_percent)} full; ${units.bytes(x.free_bytes)} are free.`).join(' '),
+  disk: d => d.filter(x => x.used_percent >= 90).map(x => `The disk of ${x.path === '.' ? 'the working directory' : x.path} (${x.for.join(', ')}) is ${units.percent(x.used_percent)} full; ${units.bytes(x.free_bytes)} are free.`).join(' '),
   policy: d => `The policy was changed${d.failed ? ' ' + ago(d.failed) : ''}, and refused: the one before goes on serving. ${d.last_error || ''}`,
   redis: d => `Redis does not answer: ${{local: 'each replica counts by itself', open: 'nothing is limited', closed: 'what it would count is refused'}[d.on_error] || 'limits are not shared'}.`,
   revocations: d => `Revocations are not shared: ${d.error || 'Redis does not answer'}.`,
