@@ -5,14 +5,14 @@ package injection
 func lists() map[string]string {
 	return map[string]string{
 		"ignore": `ignore|ignoring|disregard|disregarding|forget|forgetting|override|overrule|bypass|neglect|dismiss|discard|abandon|
-			unlearn|nullify|erase|delete|do_not_follow|don't_follow|do_not_obey|don't_obey|no_longer_follow|stop_following|stop_obeying|
+			unlearn|nullify|overwrite|revoke|waive|erase|delete|do_not_follow|don't_follow|do_not_obey|don't_obey|no_longer_follow|stop_following|stop_obeying|
 			pay_no_attention_to|do_not_listen_to|set_aside|
 			ignoriere|ignoriert|ignorieren|vergiss|vergesst|vergessen|missachte|missachten|
-			ignorez|ignorer|oublie|oubliez|oublier|ne_tenez_pas_compte|ne_tiens_pas_compte|
+			ignorez|ignorer|oublie|oubliez|oublier|ne_tenez_pas_compte|ne_tiens_pas_compte|ne_tenez_plus_compte|ne_tiens_plus_compte|
 			ignora|ignorar|ignoren|olvida|olvide|olvidar|olvídate|haz_caso_omiso|no_hagas_caso|descarta|
 			esqueça|esquece|esquecer|desconsidere|desconsidera|
-			ignorate|ignorare|dimentica|dimenticate|dimenticare|trascura|negeer|vergeet|ignorera|glöm|
-			игнорируй|игнорируйте|игнорировать|проигнор*|забудь|забудьте|не_обращай_внимания|
+			ignorate|ignorare|dimentica|dimenticate|dimenticare|trascura|negeer|vergeet|ignorera|glöm|ignoră|ignorați|uită|
+			игнорируй|игнорируйте|игнорировать|проигнор*|забудь|забудьте|не_обращай_внимания|ігноруй|ігноруйте|відкинь|
 			yoksay|yok_say|görmezden_gel|göz_ardı|dikkate_alma|unut|unutun|abaikan|lupakan|bỏ_qua|phớt_lờ|huwag_pansinin|balewalain|kalimutan|
 			忽略|无视|無視|忘记|忘掉|忘れ|不要理会|不理会|忽視|무시|잊어|잊으|
 			تجاهل|تجاهلي|تجاهلوا|انس|انسى|انسَ|अनदेखा|अनदेखी|भूल|नज़रअंदाज़|উপেক্ষা|ভুলে|ละเว้น|เพิกเฉย|ลืม|ไม่สนใจ|
@@ -22,14 +22,14 @@ func lists() map[string]string {
 			vorherig*|vorangeh*|bisherig*|obige|obigen|früheren|alle|deine|ihre|
 			précédent|précédente|précédents|précédentes|antérieur*|antérieures|ci-dessus|toutes|tes|vos|
 			anterior|anteriores|previas|previos|todas|todos|tus|sus|acima|prévias|suas|precedenti|precedente|tutte|tue|
-			предыдущ*|предшест*|прежние|все|всё|önceki|yukarıdaki|tüm|sebelumnya|di_atas|trước|nakaraang|naunang|lahat_ng|
+			предыдущ*|предшест*|прежние|свои|твои|попередні|усі|alla|tidigare|toate|anterioare|je|jouw|eerdere|قبلی|всё|önceki|yukarıdaki|tüm|sebelumnya|di_atas|trước|nakaraang|naunang|lahat_ng|
 			之前|以前|先前|上述|上面|以上|前面|所有|这些|你的|これまで|上記|全て|すべて|이전|위의|모든|지금까지|
 			السابقة|السابق|أعلاه|جميع|كل|पिछले|पहले|सभी|ऊपर|আগের|পূর্ববর্তী|উপরের|ก่อนหน้า|ข้างต้น|ทั้งหมด|poprzednie|wszystkie|προηγούμεν*|قبلی`,
 		"orders": `instruction|instructions|direction|directions|directive|directives|command|commands|order|orders|rule|rules|guideline|
 			guidelines|guidance|prompt|prompts|constraint|constraints|restriction|restrictions|policy|policies|programming|protocol|
 			protocols|context|message|messages|input|inputs|training|safeguards|filters|conversation|
 			anweisung|anweisun*|befehle|regeln|vorgaben|consigne|consignes|directives|règles|instrucción|instrucci*|indicaci*|reglas|órdenes|
-			instrução|instruções|regras|comandos|ordens|istruzion*|istruzioni|regole|comandi|инструкц*|указания|указаний|правила|команды|
+			instrução|instruções|regras|comandos|ordens|istruzion*|istruzioni|regole|comandi|инструкц*|указания|указаний|правила|команды|інструкції|вказівки|instruktioner|instrucțiunile|instructies|regels|regler|دستورالعمل|
 			talimat|talimatı|talimatl*|yönerge*|kuralları|komutları|instruksi|petunjuk|perintah|aturan|hướng_dẫn|chỉ_dẫn|chỉ_thị|tagubilin|instructi*|
 			指令|指示|提示|规则|規則|命令|设定|要求|説明|지시|명령|규칙|지침|التعليم*|تعليمات|الأوامر|القواعد|निर्देश|नियम|निर्देशों|নির্দেশ|คำสั่ง|คําสั่ง|คำแนะนำ|
 			instrukcje|polecenia|οδηγίες|οδηγιών|دستورات`,
@@ -56,6 +56,7 @@ func lists() map[string]string {
 			보여|출력|반복|알려|말해|اعرض|اطبع|كرر|اكشف|أخبرني|दिखाओ|दिखाएं|बताओ|बताएं|दोहराएं|tampilkan|ulangi|katakan`,
 		"persona": `dan|dans|jailbreak|jailbroken|unfiltered|uncensored|amoral|unrestricted|unethical|immoral|illegal|evil|dude|stan|aim|
 			without_restrictions|without_any_restrictions|no_restrictions|no_limitations|no_filters|no_rules|no_limits|no_ethical|
+			sin_restricciones|sin_límites|sans_limite|sans_restriction|ohne_einschränkung|senza_filtri|sem_restrições|без_ограничений|zonder_beperkingen|bez_ograniczeń|没有任何限制|没有限制|
 			no_moral|opposite_mode|developer_mode|god_mode|dan_mode|free_of_restrictions|any_restrictions`,
 		"ai": `ai|a.i|chatgpt|gpt|gpt-3|gpt-4|openai|openai's|llm|language_model|assistant|chatbot|model|bot|clyde|bard|claude|gemini|llama|al`,
 		"become": `act_as|acting_as|pretend_to_be|pretending_to_be|pretend|you_are_now|you're_now|you_will_be|you_will_become|you_will_act|
