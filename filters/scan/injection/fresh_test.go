@@ -33,8 +33,8 @@ func readFresh(t *testing.T, name string) (all []fresh) {
 	return all
 }
 
-// TestFresh: what is told, at the default threshold, of texts that nobody looked at while rules were written or the model
-// was trained. The bounds are a little below what was measured: they notice a change for the worse.
+// TestFresh: what is told, at the default threshold, of texts of our own that no model was trained on; their heads say how
+// fresh they are. The bounds are a little short of what was measured: they notice a change for the worse.
 func TestFresh(t *testing.T) {
 	s, l := Default(), &Look{}
 	f := func(name string, count int) (share float64) {
@@ -58,10 +58,10 @@ func TestFresh(t *testing.T) {
 		}
 		return share
 	}
-	if got := f("fresh-attacks.txt", 120); got < 58 {
+	if got := f("fresh-attacks.txt", 120); got < 80 {
 		t.Errorf("%.1f %% of fresh attacks are told", got)
 	}
-	if got := f("fresh-harmless.txt", 200); got > 16 {
+	if got := f("fresh-harmless.txt", 200); got > 12 {
 		t.Errorf("%.1f %% of fresh harmless texts are told", got)
 	}
 }
