@@ -158,7 +158,7 @@ var troubles = []trouble{
 		`{"type":"slicer","stream":"upstream","attributes":{"average_size":1,"delay":1}}`}, want: told{200, "", true}, counts: "ok", begun: 1},
 	{name: "a narrow line", body: streamed, net: []string{`{"type":"bandwidth","attributes":{"rate":4}}`, `{"type":"bandwidth","stream":"upstream","attributes":{"rate":4}}`},
 		want: told{200, "", true}, counts: "ok", begun: 1},
-	{name: "slow body", body: plain, net: []string{limitData(250), slowClose}, want: told{502, "upstream_error", true}, counts: "stall", opens: true, begun: 1},
+	{name: "slow body", body: plain, net: []string{limitData(250), slowClose}, want: told{504, "upstream_timeout", true}, counts: "stall", opens: true, begun: 1},
 	{name: "slow stream", body: streamed, net: []string{limitData(600), slowClose}, want: told{200, "upstream_timeout", false}, counts: "stall", opens: true, begun: 1},
 	{name: "cut mid-header", body: plain, net: []string{limitData(40)}, want: told{502, "upstream_error", true}, counts: "cut", opens: true, begun: 1},
 	{name: "cut mid-stream", body: streamed, net: []string{limitData(600)}, want: told{200, "upstream_error", false}, counts: "cut", opens: true, begun: 1},
@@ -192,6 +192,8 @@ var troubles = []trouble{
 		}
 	}, want: told{200, "upstream_timeout", false}, counts: "timeout", begun: 1},
 	{name: "an error inside a 200", body: streamed, field: "x-demo-error-after: 2", want: told{200, "demo_failure", true}, counts: "bad_stream", opens: true, begun: 1},
+	{name: "an error for an answer of 200", body: plain, act: send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 42\r\n\r\n" + `{"error":{"message":"oops","code":"oops"}}`),
+		want: told{200, "oops", true}, counts: "bad_stream", opens: true, begun: 1},
 	{name: "no JSON inside a 200", body: streamed, field: "x-demo-malformed-at: 2", want: told{200, "", true}, counts: "bad_stream", opens: true, begun: 1},
 	{name: "wrong content-length", body: plain, field: "x-demo-wrong-length: 9", want: told{502, "upstream_error", true}, counts: "cut", opens: true, begun: 1},
 	{name: "a chunk that is none", body: streamed, act: send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: {}\n\r\nzz\r\n"),
@@ -207,7 +209,7 @@ var troubles = []trouble{
 // TestChaos: whatever happens between Blaze and a model server, the client is told in the contract's words, the generation
 // is begun once, the breaker knows, and nothing is left: no place taken, no connection, no goroutine (TestMain).
 func TestChaos(t *testing.T) {
-	if len(troubles) < 28 {
+	if len(troubles) < 29 {
 		t.Fatalf("only %d troubles", len(troubles))
 	}
 	for _, x := range troubles {

@@ -270,8 +270,10 @@ func (r *relay) end() {
 	if e.Lease.Remembered() {
 		e.Usage = engine.Usage{Reported: true} // no model worked for it
 	}
-	if r.events && e.Abort == "" && e.Status < 300 && (r.meter.Failed() || r.sse && e.Endpoint.Streams && !r.meter.Ended() && e.Frames > 0) {
-		// A 200 that holds an error, or a stream that stops without saying so, is a failure that no status shows.
+	generated := r.events || e.Endpoint.Streams && e.Request.IsPost()
+	if generated && e.Abort == "" && e.Status < 300 && (r.meter.Failed() || r.sse && e.Endpoint.Streams && !r.meter.Ended() && e.Frames > 0) {
+		// A 200 that holds an error, or a stream that stops without saying so, is a failure that no status shows. An
+		// error in an answer that is asked for later (GET /v1/responses/ID) is an old one.
 		e.Result = upstream.Failure
 		e.Lease.Spoil()
 	}

@@ -103,6 +103,9 @@ func (e *exchange) upstreamFailed(err error) bool {
 	case errors.Is(err, upstream.ErrFirstByte), errors.Is(err, upstream.ErrTimeout):
 		e.Abort = "timeout"
 		return e.refuse(e.upstreamVerdict(filters.UpstreamTimeout, err))
+	case errors.Is(err, upstream.ErrStall): // of an answer that nothing was sent of yet; relay.judge has the others
+		e.Abort = "stall"
+		return e.refuse(e.upstreamVerdict(filters.UpstreamTimeout, err))
 	}
 	var ne net.Error
 	if errors.Is(err, upstream.ErrConnect) && errors.As(err, &ne) && ne.Timeout() {
