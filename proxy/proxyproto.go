@@ -9,6 +9,8 @@ import (
 	"time"
 
 	proxyproto "github.com/pires/go-proxyproto"
+
+	"blaze/telemetry/setting"
 )
 
 // viaBalancer makes connections from these networks say whom they speak for by the PROXY protocol (v1 or v2) before
@@ -51,15 +53,11 @@ func ParseNetworks(s string) (out []netip.Prefix, err error) {
 		if f = strings.TrimSpace(f); f == "" {
 			continue
 		}
-		p, err := netip.ParsePrefix(f)
+		p, err := setting.ParseNetwork(f)
 		if err != nil {
-			a, addrErr := netip.ParseAddr(f)
-			if addrErr != nil {
-				return nil, fmt.Errorf("want networks such as 10.0.0.0/8; got %q", f)
-			}
-			p = netip.PrefixFrom(a, a.BitLen())
+			return nil, fmt.Errorf("want networks such as 10.0.0.0/8; got %q", f)
 		}
-		out = append(out, p.Masked())
+		out = append(out, p)
 	}
 	return out, nil
 }
