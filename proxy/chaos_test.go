@@ -194,6 +194,8 @@ var troubles = []trouble{
 	{name: "an error inside a 200", body: streamed, field: "x-demo-error-after: 2", want: told{200, "demo_failure", true}, counts: "bad_stream", opens: true, begun: 1},
 	{name: "an error for an answer of 200", body: plain, act: send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 42\r\n\r\n" + `{"error":{"message":"oops","code":"oops"}}`),
 		want: told{200, "oops", true}, counts: "bad_stream", opens: true, begun: 1},
+	{name: "no JSON for an answer of 200", body: plain, act: send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n" + `{"choices":[`),
+		want: told{200, "", true}, counts: "bad_stream", opens: true, begun: 1},
 	{name: "no JSON inside a 200", body: streamed, field: "x-demo-malformed-at: 2", want: told{200, "", true}, counts: "bad_stream", opens: true, begun: 1},
 	{name: "wrong content-length", body: plain, field: "x-demo-wrong-length: 9", want: told{502, "upstream_error", true}, counts: "cut", opens: true, begun: 1},
 	{name: "a chunk that is none", body: streamed, act: send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: {}\n\r\nzz\r\n"),
@@ -209,7 +211,7 @@ var troubles = []trouble{
 // TestChaos: whatever happens between Blaze and a model server, the client is told in the contract's words, the generation
 // is begun once, the breaker knows, and nothing is left: no place taken, no connection, no goroutine (TestMain).
 func TestChaos(t *testing.T) {
-	if len(troubles) < 29 {
+	if len(troubles) < 30 {
 		t.Fatalf("only %d troubles", len(troubles))
 	}
 	for _, x := range troubles {

@@ -264,15 +264,16 @@ func (r *relay) end() {
 	e := r.e
 	r.carryOn()
 	e.Usage, e.Frames = r.meter.Usage(), r.meter.Frames()
-	if r.meter.Failed() {
+	failed := r.meter.Failed() || r.meter.Malformed() && hasMediaType(e.ctx.Response.Header.ContentType(), "application/json")
+	if failed {
 		e.Lease.Spoil() // an error is nobody else's answer
 	}
 	if e.Lease.Remembered() {
 		e.Usage = engine.Usage{Reported: true} // no model worked for it
 	}
 	generated := r.events || e.Endpoint.Streams && e.Request.IsPost()
-	if generated && e.Abort == "" && e.Status < 300 && (r.meter.Failed() || r.sse && e.Endpoint.Streams && !r.meter.Ended() && e.Frames > 0) {
-		// A 200 that holds an error, or a stream that stops without saying so, is a failure that no status shows. An
+	if generated && e.Abort == "" && e.Status < 300 && (failed || r.sse && e.Endpoint.Streams && !r.meter.Ended() && e.Frames > 0) {
+		// A 200 that holds an error or no JSON, or a stream that stops without saying so, is a failure that no status shows. An
 		// error in an answer that is asked for later (GET /v1/responses/ID) is an old one.
 		e.Result = upstream.Failure
 		e.Lease.Spoil()

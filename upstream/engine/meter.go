@@ -65,6 +65,11 @@ func (m *Meter) Usage() Usage {
 func (m *Meter) Ended() bool  { return m.ended }
 func (m *Meter) Failed() bool { return m.failed || m.framing == Whole && m.json.frame.failed }
 
+// Malformed reports whether an answer in one piece began as JSON and is none. Whether it was to be JSON, its type says.
+func (m *Meter) Malformed() bool {
+	return m.framing == Whole && m.json.begun && !m.json.mute && !m.json.complete()
+}
+
 // Frames counts the complete frames that carried output.
 func (m *Meter) Frames() int64 { return m.frames }
 

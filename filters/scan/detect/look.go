@@ -116,14 +116,6 @@ func appendPlain(dst, text []byte) ([]byte, byteSet) {
 	return dst, set
 }
 
-// bytesOf is the set of text's bytes.
-func bytesOf(text []byte) (set byteSet) {
-	for _, c := range text {
-		set |= bitOf[c]
-	}
-	return set
-}
-
 // worth reports whether form f of a text with these bytes can differ from the plain one, and hold what its rules look for.
 func (s byteSet) worth(f Form) bool {
 	switch f {
