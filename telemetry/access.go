@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -134,7 +135,22 @@ func addr(e *zerolog.Event, key string, a netip.Addr) {
 	}
 }
 
-// millis writes d with microseconds as decimals.
+// millis writes d with microseconds as decimals. A float would cost four times as much.
 func millis(e *zerolog.Event, key string, d time.Duration) {
-	e.Float64(key, float64(d.Microseconds())/1000)
+	var buf [24]byte
+	e.RawJSON(key, appendMillis(buf[:0], max(d, 0).Microseconds()))
+}
+
+// appendMillis writes us, which is not negative, divided by a thousand: 0, 1.5, 20.007.
+func appendMillis(b []byte, us int64) []byte {
+	b = strconv.AppendInt(b, us/1000, 10)
+	rest := us % 1000
+	if rest == 0 {
+		return b
+	}
+	b = append(b, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+	for b[len(b)-1] == '0' {
+		b = b[:len(b)-1]
+	}
+	return b
 }
