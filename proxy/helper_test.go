@@ -70,6 +70,13 @@ func serveAs(t testing.TB, source, upstream string, o proxy.Options, out io.Writ
 // serveUntil serves until stop is called.
 func serveUntil(t testing.TB, source, upstream string, o proxy.Options, out io.Writer, env ...string) (s *served, stop func()) {
 	t.Helper()
+	s = ready(t, source, upstream, o, out, env...)
+	return s, s.run(t)
+}
+
+// ready listens and does not serve yet.
+func ready(t testing.TB, source, upstream string, o proxy.Options, out io.Writer, env ...string) *served {
+	t.Helper()
 	level := "info"
 	if out == io.Discard {
 		level = "error"
@@ -97,19 +104,24 @@ func serveUntil(t testing.TB, source, upstream string, o proxy.Options, out io.W
 	if err != nil {
 		t.Fatal(err)
 	}
+	return &served{addr: server.Addr().String(), tel: tel, server: server, store: store}
+}
+
+// run serves until stop is called.
+func (s *served) run(t testing.TB) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { store.Run(ctx) })
-	running.Go(func() { tel.Run(ctx) })
+	running.Go(func() { s.store.Run(ctx) })
+	running.Go(func() { s.tel.Run(ctx) })
 	running.Go(func() {
-		if err := server.Run(ctx); err != nil {
+		if err := s.server.Run(ctx); err != nil {
 			t.Errorf("the proxy ended: %v", err)
 		}
 	})
-	return &served{addr: server.Addr().String(), tel: tel, server: server, store: store}, func() {
+	return func() {
 		cancel()
 		running.Wait()
-		store.Current().Pools.Close(nil)
+		s.store.Current().Pools.Close(nil)
 	}
 }
 

@@ -34,13 +34,14 @@ func (b brittle) Settle(x *filters.Exchange) { b.at(x, "settle") }
 func TestPanic(t *testing.T) {
 	var log written
 	backend := newBackend(t)
-	s := serveAs(t, guardedPolicy(""), backend.URL(), proxy.Options{}, &log)
+	s := ready(t, guardedPolicy(""), backend.URL(), proxy.Options{}, &log)
 	s.backend = backend
 	now := s.store.Current()
 	stages := append([]filters.Stage{}, now.Chain.Stages()...)
 	last := len(stages) - 1 // what asks for a place at the model server comes last
 	stages = append(stages[:last:last], filters.Stage{Name: "params", Filter: brittle{}}, stages[last])
 	now.Chain = filters.NewChain(stages, s.tel.Metrics, s.tel.Log)
+	t.Cleanup(s.run(t))
 
 	f := func(where string, status int, code string) {
 		t.Helper()
