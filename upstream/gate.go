@@ -93,7 +93,7 @@ func (g *gate) wait(p *Pool, w Want) error {
 		return late
 	}
 	if me.granted && late == ErrCancelled {
-		g.leave(p.places(), time.Now())
+		g.leave(p.places())
 		return late
 	}
 	if !me.granted {
@@ -186,9 +186,9 @@ func (g *gate) next() *waiter {
 	return next
 }
 
-// leave gives a place back at the time at, to the next in the queue if there is one.
-func (g *gate) leave(places int64, at time.Time) {
-	now := at.UnixNano()
+// leave gives a place back, to the next in the queue if there is one.
+func (g *gate) leave(places int64) {
+	now := time.Now().UnixNano()
 	if last := g.last.Swap(now); last > 0 {
 		old := g.gap.Load()
 		g.gap.Store(old + (min(now-last, int64(time.Minute))-old)/8)

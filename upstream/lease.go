@@ -130,10 +130,7 @@ func (l *Lease) Release(o Outcome) {
 	}
 	if l.target != nil {
 		l.whole.record(l.leave(o))
-		if l.now.IsZero() { // it was never used
-			l.tick()
-		}
-		l.pool.gate.leave(l.pool.places(), l.now)
+		l.pool.gate.leave(l.pool.places())
 	}
 	l.recycle()
 }

@@ -167,7 +167,7 @@ func (p *Pool) Acquire(w Want) (l *Lease, retry time.Duration, err error) {
 	t, permit, wait, ok := l.choose()
 	if !ok {
 		l.whole.record(Neutral, "")
-		p.gate.leave(p.places(), time.Now())
+		p.gate.leave(p.places())
 		l.recycle()
 		return nil, wait, ErrUnavailable
 	}
