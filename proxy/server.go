@@ -192,7 +192,7 @@ func (s *Server) Run(ctx context.Context) error {
 	<-accepting
 	s.lot.drain()
 	s.shutdown(s.drain)
-	if s.open.Load() > 0 || s.watch.open() > 0 {
+	if !s.idle() {
 		s.cutting.Store(true)
 		s.watch.each((*conn).interrupt)
 		s.shutdown(cutTime)
@@ -216,12 +216,16 @@ func (s *Server) shutdown(within time.Duration) {
 		ctx, cancel := context.WithDeadline(context.Background(), end)
 		err := s.fast.ShutdownWithContext(ctx)
 		cancel()
-		if err == nil && s.open.Load() == 0 || !time.Now().Before(end) {
+		if err == nil && s.idle() || !time.Now().Before(end) {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// idle reports whether nothing runs and nobody is connected. fasthttp's own count leaves out a connection that has come and
+// is on its way to be served.
+func (s *Server) idle() bool { return s.open.Load() == 0 && s.watch.open() == 0 }
 
 // quiet keeps fasthttp from writing beside the log; what matters of it reaches the log through badHead.
 type quiet struct{}
