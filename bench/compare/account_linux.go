@@ -37,23 +37,22 @@ func (p *process) rss() float64 {
 	return 0
 }
 
-// startPinned starts cmd on one core: a child has the affinity of the thread that started it.
-func startPinned(cmd *exec.Cmd, core int) error {
+// startPinned starts cmd on the cores of a mask: a child has the affinity of the thread that started it.
+func startPinned(cmd *exec.Cmd, mask uint64) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	before := affinity(syscall.SYS_SCHED_GETAFFINITY, 0)
-	affinity(syscall.SYS_SCHED_SETAFFINITY, 1<<core)
+	affinity(syscall.SYS_SCHED_SETAFFINITY, mask)
 	defer affinity(syscall.SYS_SCHED_SETAFFINITY, before)
 	return cmd.Start()
 }
 
-// pinSelf moves every thread of this process to one core; threads that come later are started by one of these.
-func pinSelf(core int) {
+// pinSelf moves every thread of this process to the cores of a mask; threads that come later are started by one of these.
+func pinSelf(mask uint64) {
 	tasks, _ := os.ReadDir("/proc/self/task")
 	for _, t := range tasks {
 		var tid int
 		if _, err := fmt.Sscan(t.Name(), &tid); err == nil {
-			mask := uint64(1) << core
 			_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, uintptr(tid), unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
 		}
 	}

@@ -11,6 +11,6 @@ import (
 func (p *process) cpu() float64 { return 0 }
 func (p *process) rss() float64 { return 0 }
 
-func startPinned(cmd *exec.Cmd, _ int) error { return cmd.Start() }
-func pinSelf(int)                            {}
-func sleepUntil(t time.Time)                 { time.Sleep(time.Until(t)) }
+func startPinned(cmd *exec.Cmd, _ uint64) error { return cmd.Start() }
+func pinSelf(uint64)                            {}
+func sleepUntil(t time.Time)                    { time.Sleep(time.Until(t)) }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -21,15 +22,16 @@ import (
 )
 
 type options struct {
-	rounds   int
-	each     time.Duration
-	conns    int
-	rate     int
-	sizes    []int
-	only     *regexp.Regexp
-	out      string
-	upstream string
-	redis    string // address of the Redis that a row shares its limits on; empty where none is installed
+	rounds       int
+	each         time.Duration
+	conns        int
+	rate         int
+	sizes        []int
+	only         *regexp.Regexp
+	out          string
+	upstream     string
+	slowUpstream string // its streams pause between events
+	redis        string // address of the Redis that a row shares its limits on; empty where none is installed
 }
 
 func main() {
@@ -80,23 +82,33 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+	pinSelf(1 << loadCore)
+	for gap, addr := range map[time.Duration]*string{0: &o.upstream, slowGap: &o.slowUpstream} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = ln.Close() }()
+		*addr = ln.Addr().String()
+		go load.Stub(ln, streamFrames, gap)
 	}
-	defer func() { _ = ln.Close() }()
-	o.upstream = ln.Addr().String()
-	pinSelf(loadCore)
-	go load.Stub(ln, streamFrames, 0)
 	for r := range o.rounds {
 		for _, p := range proxies {
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", r+1, o.rounds, p.name)
-			if err := p.measure(&o); err != nil {
+			if err := errors.Join(p.measure(&o), p.scale(&o)); err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
 	}
+	for _, p := range proxies {
+		fmt.Fprintf(os.Stderr, "crowds: %s\n", p.name)
+		if err := p.gather(&o); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
 	report(os.Stdout, &o, proxies)
+	reportSizes(os.Stdout, proxies)
+	reportScaling(os.Stdout, proxies)
 	return os.WriteFile(filepath.Join(o.out, "compare.svg"), plot(&o, proxies), 0o644)
 }
 
@@ -106,5 +118,8 @@ const (
 	loadCore  = 1
 )
 
-// streamFrames is how many events a measured stream has.
-const streamFrames = 200
+// streamFrames is how many events a measured stream has, slowGap the pause between those that many clients read at once.
+const (
+	streamFrames = 200
+	slowGap      = 250 * time.Millisecond
+)

@@ -19,6 +19,7 @@ type sample struct {
 	first     time.Duration // a stream's first event, median
 	frame     float64       // CPU per event of a stream
 	rss       float64       // MiB at the end
+	start     time.Duration // until the first request was answered
 }
 
 // measure runs one round: it starts the proxy, warms it up, and measures each thing in turn.
@@ -28,7 +29,7 @@ func (p *proxy) measure(o *options) error {
 		return err
 	}
 	defer proc.stop()
-	var s sample
+	s := sample{start: proc.start}
 	for i, size := range o.sizes {
 		n, cpu, wall, err := closedLoop(proc, o, load.Chat(size, false, key))
 		if err != nil {

@@ -10,6 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"blaze/bench/load"
 )
 
 // key is what the load shows to every proxy.
@@ -20,12 +23,15 @@ type proxy struct {
 	name    string
 	command func(o *options, addr string) (*exec.Cmd, error)
 	samples []sample
+	crowd   crowd
+	scaling scaling
 }
 
 // process is a proxy that runs.
 type process struct {
-	cmd  *exec.Cmd
-	addr string
+	cmd   *exec.Cmd
+	addr  string
+	start time.Duration // from its start to the first request answered
 }
 
 // build builds what is measured, and lists it: the floor, what of nginx and HAProxy is installed, and Blaze with one filter
@@ -53,11 +59,13 @@ func build(o *options) ([]*proxy, error) {
 		if n > 0 {
 			name = "blaze + " + sections[n-1].name
 		}
-		all = append(all, blazeWith(blaze, name, func(o *options) string { return policy(n, o.upstream) }))
+		all = append(all, blazeWith(blaze, name, func(o *options) (string, error) { return policy(n, o.upstream), nil }))
 		if n > 0 && sections[n-1].name == "ratelimit" && o.redis != "" {
-			all = append(all, blazeWith(blaze, name+" on Redis", func(o *options) string { return onRedis(policy(n, o.upstream), o.redis) }))
+			all = append(all, blazeWith(blaze, name+" on Redis", func(o *options) (string, error) { return onRedis(policy(n, o.upstream), o.redis), nil }))
 		}
 	}
+	all = append(all, blazeWith(blaze, "blaze, 1,000 rules", thousand.policy),
+		blazeWith(blaze, "blaze, 10,000 keys, 100,000 networks, 1,000 roles, 100 routes", huge.policy))
 	kept := all[:1]
 	for _, p := range all[1:] {
 		if o.only.MatchString(p.name) {
@@ -68,10 +76,14 @@ func build(o *options) ([]*proxy, error) {
 }
 
 // blazeWith is Blaze with a policy.
-func blazeWith(binary, name string, policy func(*options) string) *proxy {
+func blazeWith(binary, name string, policy func(*options) (string, error)) *proxy {
 	return &proxy{name: name, command: func(o *options, addr string) (*exec.Cmd, error) {
+		text, err := policy(o)
+		if err != nil {
+			return nil, err
+		}
 		file := filepath.Join(o.out, "policy.yaml")
-		if err := os.WriteFile(file, []byte(policy(o)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
 		return exec.Command(binary, "run", "--listen", addr, "--admin", "127.0.0.1:0", "--policy", file, "--log-level", "info"), nil
@@ -83,16 +95,19 @@ var sections = []struct{ name, yaml string }{
 	{"access", "  access: {deny: [203.0.113.0/24]}\n"},
 	{"auth", "  auth: {api_keys: [{id: bench, hash: \"sha256:HASH\", subject: bench, roles: [user], tier: free, tenant: acme}]}\n"},
 	{"authz", "  authz: {roles: {user: {routes: [inference], models: [\"llama-*\"]}}}\n"},
-	{"ratelimit", `  ratelimit:
+	{"ratelimit", limits},
+	{"params", "  params: {}\n"},
+	{"scan (all)", "  scan: {}\n"},
+}
+
+// limits are four, a budget of tokens among them.
+const limits = `  ratelimit:
     limits:
       - {name: all, by: global, algorithm: fixed_window, limit: 1000000000, per: 1m, then: reject}
       - {name: ip, by: ip, algorithm: fixed_window, limit: 1000000000, per: 1m, then: reject}
       - {name: user, by: user, algorithm: token_bucket, limit: 1000000000, per: 1m, then: reject}
       - {name: tokens, by: tenant, algorithm: token_bucket, limit: 1000000000000, per: 1m, count: tokens, then: reject}
-`},
-	{"params", "  params: {}\n"},
-	{"scan (all)", "  scan: {}\n"},
-}
+`
 
 // policy switches on the first n sections.
 func policy(n int, upstream string) string {
@@ -142,8 +157,11 @@ listen model
   server one UPSTREAM
 `
 
-// start runs the proxy on its core and waits until it accepts.
-func (p *proxy) start(o *options) (*process, error) {
+// start runs the proxy on its core and waits until it has answered a request.
+func (p *proxy) start(o *options) (*process, error) { return p.startOn(o, 1<<proxyCore, 1) }
+
+// startOn runs the proxy on the cores of a mask.
+func (p *proxy) startOn(o *options, mask uint64, cores int) (*process, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -152,18 +170,32 @@ func (p *proxy) start(o *options) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Env = append(os.Environ(), fmt.Sprint("GOMAXPROCS=", cores))
 	var said strings.Builder
 	cmd.Stderr = &said
-	if err := startPinned(cmd, proxyCore); err != nil {
+	began := time.Now()
+	if err := startPinned(cmd, mask); err != nil {
 		return nil, err
 	}
 	proc := &process{cmd: cmd, addr: addr}
 	if proc.accepts() {
-		return proc, nil
+		if err = ask(addr, o); err == nil {
+			proc.start = time.Since(began)
+			return proc, nil
+		}
 	}
 	proc.stop()
-	return nil, errors.New("it never listened; it said: " + said.String())
+	return nil, errors.Join(errors.New("it never served; it said: "+said.String()), err)
+}
+
+// ask sends one request.
+func ask(addr string, o *options) error {
+	c, err := load.Dial(addr, load.Chat(o.sizes[0], false, key))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Do()
 }
 
 // stop ends the process; none is none to end.

@@ -27,7 +27,7 @@ func startRedis(o *options) (*process, error) {
 		return nil, err
 	}
 	cmd := exec.Command(path, "--port", port, "--bind", host, "--save", "", "--appendonly", "no", "--dir", o.out)
-	if err := startPinned(cmd, loadCore); err != nil {
+	if err := startPinned(cmd, 1<<loadCore); err != nil {
 		return nil, err
 	}
 	p := &process{cmd: cmd, addr: addr}
@@ -47,7 +47,7 @@ func onRedis(policy, addr string) string {
 
 // accepts waits until the process does.
 func (p *process) accepts() bool {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if c, err := net.Dial("tcp", p.addr); err == nil {
 			_ = c.Close()
 			return true

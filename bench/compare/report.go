@@ -38,8 +38,8 @@ func report(w io.Writer, o *options, proxies []*proxy) {
 	for _, size := range o.sizes {
 		fmt.Fprintf(w, " µs CPU, %s prompt | ×floor |", bytesText(size))
 	}
-	fmt.Fprintf(w, " requests/s | p50 at %d/s | p99 | first event | µs CPU/event | ×floor | MiB |\n|---|", o.rate)
-	fmt.Fprintln(w, strings.Repeat("---|", 2*len(o.sizes)+7))
+	fmt.Fprintf(w, " requests/s | p50 at %d/s | p99 | first event | µs CPU/event | ×floor |\n|---|", o.rate)
+	fmt.Fprintln(w, strings.Repeat("---|", 2*len(o.sizes)+6))
 	for _, p := range proxies {
 		fmt.Fprintf(w, "| %s |", p.name)
 		for i := range o.sizes {
@@ -49,13 +49,22 @@ func report(w io.Writer, o *options, proxies []*proxy) {
 		}
 		frame := func(s sample) float64 { return s.frame }
 		micros := func(d time.Duration) float64 { return float64(d) / 1e3 }
-		fmt.Fprintf(w, " %.0f | %.0f µs | %.0f µs | %.0f µs | %.2f | %.2f | %.0f |\n",
+		fmt.Fprintf(w, " %.0f | %.0f µs | %.0f µs | %.0f µs | %.2f | %.2f |\n",
 			spreadOf(p.samples, func(s sample) float64 { return s.perSecond }).median,
 			spreadOf(p.samples, func(s sample) float64 { return micros(s.p50) }).median,
 			spreadOf(p.samples, func(s sample) float64 { return micros(s.p99) }).median,
 			spreadOf(p.samples, func(s sample) float64 { return micros(s.first) }).median,
-			spreadOf(p.samples, frame).median, over(p, floor, frame),
-			spreadOf(p.samples, func(s sample) float64 { return s.rss }).median)
+			spreadOf(p.samples, frame).median, over(p, floor, frame))
+	}
+}
+
+// reportSizes prints the table of memory and of the time to start.
+func reportSizes(w io.Writer, proxies []*proxy) {
+	fmt.Fprintf(w, "\n| proxy | ms to the first request served | MiB after the load | MiB with %d idle connections | MiB with %d streams |\n%s|\n", idlers, readers, strings.Repeat("|---", 5))
+	for _, p := range proxies {
+		fmt.Fprintf(w, "| %s | %.0f | %.0f | %.0f | %.0f |\n", p.name,
+			spreadOf(p.samples, func(s sample) float64 { return float64(s.start) / 1e6 }).median,
+			spreadOf(p.samples, func(s sample) float64 { return s.rss }).median, p.crowd.idle, p.crowd.streams)
 	}
 }
 

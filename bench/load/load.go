@@ -161,24 +161,39 @@ func (c *Client) Do() error {
 // First sends the request and returns how long its first event took; it reads the rest past.
 func (c *Client) First() (time.Duration, error) {
 	began := time.Now()
-	if _, err := c.c.Write(c.req); err != nil {
+	if err := c.Begin(); err != nil {
 		return 0, err
 	}
-	var first time.Duration
-	if _, err := c.r.Peek(1); err != nil {
-		return 0, err
+	first := time.Since(began)
+	return first, c.Rest()
+}
+
+// Begin sends the request and reads until its first event.
+func (c *Client) Begin() error {
+	if _, err := c.c.Write(c.req); err != nil {
+		return err
 	}
 	for {
 		line, err := c.r.ReadSlice('\n')
-		if err != nil {
-			return 0, err
+		if err != nil || bytes.HasPrefix(line, []byte("data: ")) {
+			return err
 		}
-		if first == 0 && bytes.HasPrefix(line, []byte("data: ")) {
-			first = time.Since(began)
+		if bytes.HasPrefix(line, []byte("HTTP/1.1 ")) && !bytes.HasPrefix(line, []byte("HTTP/1.1 200")) {
+			return fmt.Errorf("want a stream, got %q", line)
+		}
+	}
+}
+
+// Rest reads the stream that Begin began to its end.
+func (c *Client) Rest() error {
+	for {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return err
 		}
 		if bytes.Equal(line, []byte("0\r\n")) {
 			_, err := c.r.Discard(2)
-			return first, err
+			return err
 		}
 	}
 }
