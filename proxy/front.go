@@ -14,7 +14,7 @@ type front struct {
 	net.Conn // where HTTP is plain: the accepted connection, or the one in its TLS or behind its PROXY header
 	base     *conn
 	guard    guard
-	ahead    []byte // read ahead of fasthttp by arrives, and guarded
+	ahead    []byte // read ahead of fasthttp, and guarded
 	err      error  // of the last read
 	mute     mute
 	expected expected
@@ -25,8 +25,20 @@ type front struct {
 	known   bool // fasthttp has set a deadline since it was given the connection
 	told    bool // something was written since the last read: an answer
 	idleEnd time.Time
-	resting atomic.Bool // Close parks it; fasthttp's shutdown closes from elsewhere
+	fate    atomic.Int32 // what Close does; fasthttp's shutdown closes from elsewhere
+
+	// A head that does not fit fasthttp's buffer has its connection served with a larger one (see roomy.go).
+	room int    // bytes of that buffer; 0 where there is no larger one
+	head []byte // what came of a head that has not ended
 }
+
+// What becomes of a connection that fasthttp closes.
+const (
+	closes   int32 = iota
+	rests          // it is parked
+	outgrown       // it is served with a larger buffer
+	moved          // it is, and not this front's any more
+)
 
 // secureFront is a front whose client fasthttp may ask about its TLS.
 type secureFront struct {
@@ -47,16 +59,36 @@ func (f *front) Read(p []byte) (int, error) {
 		f.ahead = f.ahead[n:]
 		return n, nil
 	}
-	n, err := f.guard.read(f.Conn, p)
+	n, err := f.pull(p)
 	if n > 0 {
 		f.told = false
 	}
+	if n > 0 && f.room > 0 && len(f.head) >= f.room {
+		f.fate.Store(outgrown)
+		return 0, errOutgrown
+	}
 	if err != nil {
 		if f.mayRest(n, err) {
-			f.resting.Store(true)
+			f.fate.Store(rests)
 			err = errAtRest
 		}
 		f.err = err
+	}
+	return n, err
+}
+
+// pull reads what passes the guard, and keeps what came of a head that has not ended.
+func (f *front) pull(p []byte) (int, error) {
+	n, err := f.guard.read(f.Conn, p)
+	switch of := f.guard.head; {
+	case f.room == 0 || n == 0:
+	case of == 0:
+		f.head = nil
+	default:
+		if of < n {
+			f.head = nil
+		}
+		f.head = append(f.head, p[n-of:n]...)
 	}
 	return n, err
 }
@@ -70,6 +102,8 @@ func (f *front) mayRest(n int, err error) bool {
 // connection is waited for until it is time to park it.
 func (f *front) SetReadDeadline(t time.Time) error {
 	switch {
+	case len(f.ahead) > 0: // its time runs already
+		return nil
 	case f.lot == nil || !f.guard.atRest():
 	case f.told:
 		f.idleEnd = t
@@ -86,9 +120,15 @@ func (f *front) SetReadDeadline(t time.Time) error {
 // arrived prepares a connection for being served.
 func (f *front) arrived() { f.known, f.told = false, false }
 
-// Close closes the connection, or parks it.
+// Close closes the connection, parks it, or has it served with a larger buffer.
 func (f *front) Close() error {
-	if f.resting.CompareAndSwap(true, false) && f.lot.park(f.outer, false) {
+	switch {
+	case f.fate.CompareAndSwap(outgrown, moved):
+		f.lot.deliver(f.roomier())
+		return nil
+	case f.fate.Load() == moved:
+		return nil
+	case f.fate.CompareAndSwap(rests, closes) && f.lot.park(f.outer, false):
 		return nil
 	}
 	return f.Conn.Close()
@@ -97,6 +137,9 @@ func (f *front) Close() error {
 // Write writes what the client is meant to see.
 func (f *front) Write(p []byte) (int, error) {
 	f.told = true
+	if f.fate.Load() == outgrown {
+		f.fate.Store(closes) // what has come cannot be read however large the buffer, and this is the answer
+	}
 	if f.mute.on {
 		return f.mute.write(f.Conn, p)
 	}
@@ -112,7 +155,7 @@ func (f *front) arrives(grace time.Duration) bool {
 		return false
 	}
 	buf := make([]byte, 512)
-	n, _ := f.guard.read(f.Conn, buf)
+	n, _ := f.pull(buf)
 	f.ahead = buf[:n]
 	return n > 0
 }
@@ -153,8 +196,16 @@ func (m *mute) end() bool {
 // newFront puts a front before c.
 func newFront(c net.Conn, l *lot) net.Conn {
 	f := &front{Conn: c, base: clientConn(c), lot: l}
+	if l != nil {
+		f.room = l.room
+	}
+	return f.face()
+}
+
+// face makes f what its connection is seen as.
+func (f *front) face() net.Conn {
 	f.base.front, f.outer = f, f
-	if t, ok := c.(*tls.Conn); ok {
+	if t, ok := f.Conn.(*tls.Conn); ok {
 		f.outer = &secureFront{f, t}
 	}
 	return f.outer

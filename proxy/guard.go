@@ -25,6 +25,8 @@ type guard struct {
 	excess  int     // bytes around chunks beyond what a sane sender needs; bytes of trailers
 	bad     error   // what ended the input
 	shown   bool    // fasthttp has been shown something of the request that is bad
+	fresh   bool    // the last request has just ended
+	head    int     // of the bytes last read, so many are of a head that has not ended, with empty lines before it
 }
 
 type guardState uint8
@@ -92,7 +94,20 @@ func (g *guard) awaitsBody() bool { return g.state == inBody && g.left == g.leng
 
 // see takes bytes as they come, and returns how many are good.
 func (g *guard) see(p []byte) (int, error) {
+	from := 0
+	good, err := g.follow(p, &from)
+	if g.head = 0; err == nil && g.state == inHead && !g.fresh {
+		g.head = good - from
+	}
+	return good, err
+}
+
+// follow does it, and notes where the last request begins.
+func (g *guard) follow(p []byte, from *int) (int, error) {
 	for at := 0; at < len(p); {
+		if g.fresh {
+			g.fresh, *from = false, at
+		}
 		switch g.state {
 		case unwatched:
 			return len(p), nil
@@ -159,7 +174,7 @@ func (g *guard) bodyEnds() {
 
 // next begins the next head.
 func (g *guard) next() {
-	*g = guard{part: g.part[:0]}
+	*g = guard{part: g.part[:0], fresh: true}
 }
 
 // take reads one whole line, its end included.

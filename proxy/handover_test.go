@@ -48,9 +48,9 @@ func TestHandover(t *testing.T) {
 	for i := range 6 {
 		clients.Go(func() {
 			for !over.Load() {
-				if i < 4 {
+				if i < 4 { // some with a head that outgrows the ordinary buffer
 					asked.Add(1)
-					oneRequest(t, ln.Addr().String(), question, `"finish_reason":"stop"`)
+					oneRequest(t, ln.Addr().String(), question, `"finish_reason":"stop"`, "X-Long: "+strings.Repeat("y", i*2000)+"\r\n")
 				} else {
 					streams.Add(1)
 					oneRequest(t, ln.Addr().String(), strings.Replace(question, "{", `{"stream":true,`, 1), "data: [DONE]")
@@ -76,7 +76,7 @@ func TestHandover(t *testing.T) {
 
 // oneRequest is asked on a connection of its own, whose answer must be a 200 that ends as it should. Some clients take a
 // moment between connecting and asking.
-func oneRequest(t *testing.T, addr, body, ends string) {
+func oneRequest(t *testing.T, addr, body, ends string, more ...string) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Errorf("cannot connect: %v", err)
@@ -85,7 +85,7 @@ func oneRequest(t *testing.T, addr, body, ends string) {
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(patience))
 	time.Sleep(time.Duration(len(ends)%3) * time.Millisecond)
-	if _, err := io.WriteString(c, post(guardKey, len(body), "Connection: close\r\n")+body); err != nil {
+	if _, err := io.WriteString(c, post(guardKey, len(body), append(more, "Connection: close\r\n")...)+body); err != nil {
 		t.Errorf("cannot ask: %v", err)
 		return
 	}

@@ -18,7 +18,9 @@ import (
 type lot struct {
 	net.Listener
 	watch *watcher
-	ready chan net.Conn // to Accept: connections with something to read
+	plain *door         // to the server with the small buffer
+	roomy *door         // to the one with the large buffer
+	room  int           // the small buffer's size; 0 where there is one only
 	ended chan struct{} // closed when the listener has ended, with err
 	err   error
 
@@ -27,14 +29,11 @@ type lot struct {
 	closed bool           // guarded by mu; nothing is served any more
 	// fresh and idle read the policy that serves now: how long a new connection may be silent, how long a kept one.
 	fresh, idle func() time.Duration
-	// serve serves a connection that speaks up when Accept has ended or cannot keep up.
-	serve func(net.Conn) error
-
-	draining atomic.Bool
-	parked   atomic.Int64
-	left     atomic.Int64 // parked since memory was last given back
-	stop     chan struct{}
-	swept    chan struct{}
+	draining    atomic.Bool
+	parked      atomic.Int64
+	left        atomic.Int64 // parked since memory was last given back
+	stop        chan struct{}
+	swept       chan struct{}
 }
 
 // parkAfter is how long a kept connection is waited for where it is, before it is parked.
@@ -49,9 +48,10 @@ type parked struct {
 
 func newLot(ln net.Listener, w *watcher) *lot {
 	l := &lot{
-		Listener: ln, watch: w, ready: make(chan net.Conn, 64), ended: make(chan struct{}),
-		stop: make(chan struct{}), swept: make(chan struct{}),
+		Listener: ln, watch: w, ended: make(chan struct{}), stop: make(chan struct{}), swept: make(chan struct{}),
 	}
+	l.plain = &door{Listener: ln, lot: l, ready: make(chan net.Conn, 64)}
+	l.roomy = &door{Listener: ln, lot: l, ready: make(chan net.Conn, 8)}
 	w.lot = l
 	return l
 }
@@ -75,24 +75,14 @@ func (l *lot) run() {
 	}
 }
 
-// Accept returns the next connection that has something to say.
-func (l *lot) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.ready:
-		return c, nil
-	case <-l.ended:
-	}
-	select {
-	case c := <-l.ready:
-		return c, nil
-	default:
-		return nil, l.err
-	}
-}
-
 // deliver has c served.
 func (l *lot) deliver(c net.Conn) {
-	clientConn(c).front.arrived()
+	f := clientConn(c).front
+	f.arrived()
+	to := l.plain
+	if f.room != l.room {
+		to = l.roomy
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -101,12 +91,12 @@ func (l *lot) deliver(c net.Conn) {
 	}
 	if !l.draining.Load() {
 		select {
-		case l.ready <- c:
+		case to.ready <- c:
 			return
 		default:
 		}
 	}
-	l.late.Go(func() { _ = l.serve(c) })
+	l.late.Go(func() { _ = to.fast.ServeConn(c) })
 }
 
 // close waits for what is served beside Accept, and ends the lot.

@@ -46,7 +46,6 @@ type Server struct {
 	loud  bool // Options.Verbose
 	ln    net.Listener
 	lot   *lot
-	fast  *fasthttp.Server
 	watch *watcher
 	pool  sync.Pool // of *exchange
 
@@ -82,18 +81,21 @@ func New(o Options) (*Server, error) {
 	if o.Store.Current().Proxy.TLS != nil {
 		s.ln = s.secure(s.ln)
 	}
-	s.fast = s.server()
 	s.lot = newLot(s.ln, w)
 	s.lot.fresh = func() time.Duration { return s.store.Current().Proxy.HeaderTimeout }
-	s.lot.idle = func() time.Duration { return s.fast.IdleTimeout }
-	s.lot.serve = s.fast.ServeConn
+	s.lot.idle = func() time.Duration { return s.lot.plain.fast.IdleTimeout }
+	largest := int(o.Store.Current().Proxy.MaxHeader)
+	if largest > ordinaryHead {
+		s.lot.room = ordinaryHead
+	}
+	s.lot.plain.fast, s.lot.roomy.fast = s.server(min(largest, ordinaryHead)), s.server(largest)
 	o.Tel.Metrics.Gauge("blaze_parked_connections", func() float64 { return float64(s.lot.parked.Load()) })
 	return s, nil
 }
 
 // server configures fasthttp: its absolute timeouts and own bounds are off where they would cut streams or answer in
-// its own words, and nothing is added to what is forwarded.
-func (s *Server) server() *fasthttp.Server {
+// its own words, and nothing is added to what is forwarded. A head has to fit into buffer bytes.
+func (s *Server) server(buffer int) *fasthttp.Server {
 	p := s.store.Current().Proxy
 	return &fasthttp.Server{
 		Handler:        s.handle,
@@ -102,7 +104,7 @@ func (s *Server) server() *fasthttp.Server {
 		ErrorHandler:   s.badHead,
 		ReadTimeout:    p.HeaderTimeout,
 		IdleTimeout:    p.IdleTimeout,
-		ReadBufferSize: int(p.MaxHeader),
+		ReadBufferSize: buffer,
 		// Bodies are counted by readBody; this bounds only what fasthttp reads before the head is judged.
 		MaxRequestBodySize:           1,
 		StreamRequestBody:            true,
@@ -174,13 +176,15 @@ func (s *Server) Ready() error {
 // Run serves until ctx ends; then it stops accepting and lets what runs finish within the drain time.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.watch.close()
-	served := make(chan error, 1)
+	served := make(chan error, 2)
 	accepting := make(chan struct{})
 	go func() {
 		defer close(accepting)
 		s.lot.run()
 	}()
-	go func() { served <- s.fast.Serve(s.lot) }()
+	for _, d := range s.lot.doors() {
+		go func() { served <- d.fast.Serve(d) }()
+	}
 	select {
 	case err := <-served:
 		return fmt.Errorf("cannot serve: %w", err)
@@ -202,6 +206,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.tunnels.Wait()
 	s.lot.close()
 	<-served
+	<-served
 	s.log.Info().Msg("drained")
 	return nil
 }
@@ -214,7 +219,7 @@ func (s *Server) shutdown(within time.Duration) {
 	end := time.Now().Add(within)
 	for {
 		ctx, cancel := context.WithDeadline(context.Background(), end)
-		err := s.fast.ShutdownWithContext(ctx)
+		err := s.lot.shutdown(ctx)
 		cancel()
 		if err == nil && s.idle() || !time.Now().Before(end) {
 			return
