@@ -185,14 +185,31 @@ func (s *Store) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		inner, cancel := context.WithCancel(ctx)
 		done := s.Current().run(inner)
-		select {
-		case <-ctx.Done():
-		case <-s.swapped:
-		}
+		s.settle(ctx)
 		cancel()
 		<-done
 	}
 }
+
+// settle waits until another snapshot serves, or ctx ends. What compiling the policy left behind, several times what it needs
+// itself, is given back when nothing has changed for a while: the collector would find it only when as much again is in use.
+func (s *Store) settle(ctx context.Context) {
+	quiet := time.NewTimer(giveBackAfter)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.swapped:
+			return
+		case <-quiet.C:
+			debug.FreeOSMemory()
+		}
+	}
+}
+
+// giveBackAfter is longer than it takes to become ready, and than a pause between reloads that come one after another.
+const giveBackAfter = 5 * time.Second
 
 // run starts the work that a serving snapshot needs; done closes when all of it has ended.
 func (s *Snapshot) run(ctx context.Context) (done <-chan struct{}) {

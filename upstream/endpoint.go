@@ -51,7 +51,7 @@ type conn struct {
 	unsent   net.Buffers // of parts
 }
 
-const readBuffer = 8 << 10
+const readBuffer = 4 << 10
 
 // get returns an idle connection that is still good, or nil.
 func (e *endpoint) get(now time.Time) *conn {
