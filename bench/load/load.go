@@ -31,7 +31,7 @@ const lastFrames = `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","c
 	`"usage":{"prompt_tokens":100,"completion_tokens":170,"total_tokens":270}}` + "\n\ndata: [DONE]\n\n"
 
 // Stub serves ln until it is closed: it reads requests by their length and writes the same bytes. A request whose body
-// asks for a stream gets frames events, gap apart.
+// asks for a stream gets frames events, gap apart, the second one not at once.
 func Stub(ln net.Listener, frames int, gap time.Duration) {
 	plain := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(Answer)) + "\r\n\r\n" + Answer)
 	for {
@@ -62,16 +62,22 @@ func serve(c net.Conn, plain []byte, frames int, gap time.Duration) {
 	}
 }
 
+// afterFirst is how long the stub holds back the second event, so that who shares its core can see the first one at once.
+const afterFirst = time.Millisecond
+
 // stream writes an event stream, one chunk an event.
 func stream(w io.Writer, frames int, gap time.Duration) error {
 	chunk := func(s string) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(s), s) }
 	_, err := io.WriteString(w, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
 	one := chunk(Frame)
-	for range frames {
+	for i := range frames {
 		if err != nil {
 			return err
 		}
-		if _, err = w.Write(one); gap > 0 {
+		_, err = w.Write(one)
+		if i == 0 {
+			time.Sleep(max(gap, afterFirst))
+		} else if gap > 0 {
 			time.Sleep(gap)
 		}
 	}
