@@ -151,6 +151,7 @@ defaults
   timeout client 60s
   timeout server 60s
   option http-keep-alive
+  option http-no-delay
   http-reuse always
 listen model
   bind LISTEN

@@ -58,10 +58,18 @@ func TestFresh(t *testing.T) {
 		}
 		return share
 	}
-	if got := f("fresh-attacks.txt", 120); got < 80 {
-		t.Errorf("%.1f %% of fresh attacks are told", got)
-	}
-	if got := f("fresh-harmless.txt", 200); got > 12 {
-		t.Errorf("%.1f %% of fresh harmless texts are told", got)
+	for _, list := range []struct {
+		name        string
+		count       int
+		least, most float64
+	}{
+		{"fresh-attacks.txt", 120, 80, 100},
+		{"fresh-harmless.txt", 200, 0, 12},
+		{"fresh2-attacks.txt", 150, 45, 100},
+		{"fresh2-harmless.txt", 165, 0, 15},
+	} {
+		if got := f(list.name, list.count); got < list.least || got > list.most {
+			t.Errorf("%s: %.1f %% are told", list.name, got)
+		}
 	}
 }
