@@ -109,9 +109,9 @@ func Catalogue() []Metric {
 		gauge("blaze_ratelimit_limit", "units", "What a limit's account holds now; it moves when the limit is adaptive.", "limit"),
 		gauge("blaze_ratelimit_redis_up", "bool", "1 when the shared store answers."),
 		gauge("blaze_ratelimit_replicas", "replicas", "Replicas that share the limits, as last seen."),
-		counter("blaze_ratelimit_redis_errors_total", "calls", "Calls of the shared store without an answer in time."),
+		counter("blaze_ratelimit_redis_errors_total", "requests", "Requests and settlements that the shared store gave no answer in time."),
 		counter("blaze_ratelimit_fallback_total", "decisions", "Decisions made without the shared store, by on_error."),
-		histogram("blaze_ratelimit_redis_seconds", "seconds", "Calls of the shared store.", []float64{100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 3e-3, 5e-3, 10e-3, 50e-3}),
+		histogram("blaze_ratelimit_redis_seconds", "seconds", "Round trips to the shared store, each for all requests that came meanwhile.", []float64{100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 3e-3, 5e-3, 10e-3, 50e-3}),
 
 		// The proxy.
 		gauge("blaze_open_connections", "connections", "Open client connections."),

@@ -40,11 +40,12 @@ type remote struct {
 	adopted  atomic.Bool  // a later filter goes on with it
 	hopeless refusals
 	dirty    dirtyKeys
+	courier  courier
 
 	log      telemetry.Logger
 	errors   *telemetry.Counter
 	fallback *telemetry.Counter
-	calls    *telemetry.Histogram
+	trips    *telemetry.Histogram
 }
 
 // errBroken: Redis is known not to answer.
@@ -79,7 +80,7 @@ func newRemote(cfg Redis, prev *remote, env filters.Env) (*remote, error) {
 		log:      env.Log,
 		errors:   env.Metrics.Counter("blaze_ratelimit_redis_errors_total"),
 		fallback: env.Metrics.Counter("blaze_ratelimit_fallback_total"),
-		calls:    env.Metrics.Histogram("blaze_ratelimit_redis_seconds"),
+		trips:    env.Metrics.Histogram("blaze_ratelimit_redis_seconds"),
 	}
 	r.replicas.Store(1)
 	return r, nil
@@ -148,28 +149,6 @@ func (c *call) args(dst []any) []any {
 	return append(dst, kind, capacity, p, q, u.per, max(u.slot, 1), c.units, c.least, optional, c.mark)
 }
 
-// run does one operation on all accounts, in one round trip to each node. In a cluster, where accounts live on different
-// nodes, each is decided for itself; granted is then what they say together.
-func (r *remote) run(op string, calls []call) (granted bool, out []answer, err error) {
-	if r.broken.Load() {
-		return false, nil, errBroken
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.Timeout)
-	defer cancel()
-	began := time.Now()
-	if r.cfg.Mode == Cluster && len(calls) > 1 {
-		granted, out, err = r.runEach(ctx, op, calls)
-	} else {
-		granted, out, err = r.runAll(ctx, op, calls)
-	}
-	r.calls.Observe(time.Since(began).Seconds())
-	if err != nil {
-		r.errors.Inc()
-		r.lost(err)
-	}
-	return granted, out, err
-}
-
 // lost opens the breaker; once for each loss it says so.
 func (r *remote) lost(err error) {
 	if r.broken.CompareAndSwap(false, true) {
@@ -182,15 +161,6 @@ func (r *remote) found() {
 	if r.broken.CompareAndSwap(true, false) {
 		r.log.Info().Msg("redis answers again; the limits are shared")
 	}
-}
-
-func (r *remote) runAll(ctx context.Context, op string, calls []call) (bool, []answer, error) {
-	keys, args := r.prepare(op, calls)
-	reply, err := r.script.Run(ctx, r.client, keys, args...).Int64Slice()
-	if err != nil {
-		return false, nil, err
-	}
-	return parseReply(reply, len(calls))
 }
 
 func (r *remote) prepare(op string, calls []call) (keys []string, args []any) {
@@ -211,34 +181,6 @@ func parseReply(reply []int64, n int) (granted bool, out []answer, err error) {
 		out = append(out, answer{f[0], f[1], f[2], f[3], f[4], f[5]})
 	}
 	return reply[0] == 1, out, nil
-}
-
-// runEach pipelines a script call for each account. A script that a node does not know yet is sent whole.
-func (r *remote) runEach(ctx context.Context, op string, calls []call) (granted bool, out []answer, err error) {
-	pipe := r.client.Pipeline()
-	cmds := make([]*redis.Cmd, len(calls))
-	for i := range calls {
-		keys, args := r.prepare(op, calls[i:i+1])
-		cmds[i] = r.script.EvalSha(ctx, pipe, keys, args...)
-	}
-	_, _ = pipe.Exec(ctx) // each command carries its own error
-	granted = true
-	for i, cmd := range cmds {
-		reply, err := cmd.Int64Slice()
-		if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-			keys, args := r.prepare(op, calls[i:i+1])
-			reply, err = r.script.Eval(ctx, r.client, keys, args...).Int64Slice()
-		}
-		if err != nil {
-			return false, nil, err
-		}
-		ok, one, err := parseReply(reply, 1)
-		if err != nil {
-			return false, nil, err
-		}
-		granted, out = granted && ok, append(out, one[0])
-	}
-	return granted, out, nil
 }
 
 // LogRedis sends what the Redis client has to say to log instead of standard error. It is the process's: main calls it once.

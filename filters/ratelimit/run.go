@@ -52,9 +52,10 @@ func (f *Filter) tidy(from int) {
 	}
 }
 
-// stop closes the connections, unless a later filter goes on with them.
+// stop says to Redis what is still to be said and closes the connections, unless a later filter goes on with them.
 func (f *Filter) stop() {
 	if f.remote != nil && !f.remote.adopted.Load() {
+		f.remote.courier.close()
 		_ = f.remote.client.Close()
 	}
 }

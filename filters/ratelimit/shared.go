@@ -91,45 +91,62 @@ func (r *remote) undo(calls []call, out []answer) {
 	}
 }
 
-// settleAll corrects all of x's takings, in one call where the store is Redis; without Redis the mirrors are corrected,
-// and Redis is told later.
+// settleAll corrects all of x's takings.
 func (f *Filter) settleAll(x *filters.Exchange, now int64) {
-	var calls []call
+	var t *trip
 	for i := range x.Taken {
-		t := &x.Taken[i]
-		l := f.limits[t.Limit]
+		taken := &x.Taken[i]
+		l := f.limits[taken.Limit]
 		used := l.actual(x)
-		if used < 0 || used == t.Amount {
+		if used < 0 || used == taken.Amount {
 			continue
 		}
 		ledger := l.ledger.live()
-		if f.remote == nil {
-			ledger.settle(t, used, 1, now)
-		} else {
-			calls = append(calls, call{key: f.remote.key(l, t.Digest), rule: &ledger.rule, units: used - t.Amount, mark: t.Mark})
-			f.remote.hopeless.forget(t.Key ^ ledger.id)
+		if f.remote != nil && f.live.Load() {
+			if t == nil {
+				t = &trip{op: "settle", settles: f}
+			}
+			t.calls = append(t.calls, call{key: f.remote.key(l, taken.Digest), rule: &ledger.rule, units: used - taken.Amount, mark: taken.Mark})
+			t.settled = append(t.settled, settlement{l, *taken, used})
+			continue
 		}
-		if used < t.Amount {
-			ledger.lines.poke(t.Key)
+		ledger.settle(taken, used, 1, now)
+		if used < taken.Amount {
+			ledger.lines.poke(taken.Key)
 		}
 	}
-	if len(calls) == 0 {
-		return
-	}
-	if _, _, err := f.remote.run("settle", calls); err != nil && f.remote.cfg.OnError == Local {
-		f.settleMirrors(x, now)
+	if t != nil {
+		f.tell(t)
 	}
 }
 
-func (f *Filter) settleMirrors(x *filters.Exchange, now int64) {
-	for i := range x.Taken {
-		t := &x.Taken[i]
-		l := f.limits[t.Limit]
-		if used := l.actual(x); used >= 0 {
-			ledger := l.ledger.live()
-			ledger.settle(t, used, f.remote.replicas.Load(), now)
-			f.remote.dirty.add([]ask{{asked: asked{limit: l, ledger: ledger, key: t.Key, digest: t.Digest}}})
+// tell lets Redis know of a settlement. Nobody waits for it: what the client asks next, and who is told now that something was
+// given back, is heard after it.
+func (f *Filter) tell(t *trip) {
+	if f.remote.broken.Load() || f.remote.send(t) != nil {
+		f.settleMirrors(t.settled)
+	}
+	for i := range t.settled {
+		if s := &t.settled[i]; s.used < s.taken.Amount {
+			ledger := s.limit.ledger.live()
+			f.remote.hopeless.forget(s.taken.Key ^ ledger.id)
+			ledger.lines.poke(s.taken.Key)
 		}
+	}
+}
+
+// settleMirrors corrects, where Redis has not heard of it, what this replica knows; Redis is told later.
+func (f *Filter) settleMirrors(settled []settlement) {
+	r := f.remote
+	if r.cfg.OnError != Local {
+		return
+	}
+	now := f.clock.micros()
+	for i := range settled {
+		s := &settled[i]
+		ledger := s.limit.ledger.live()
+		ledger.settle(&s.taken, s.used, r.replicas.Load(), now)
+		r.dirty.add([]ask{{asked: asked{limit: s.limit, ledger: ledger, key: s.taken.Key, digest: s.taken.Digest}}})
 	}
 }
 

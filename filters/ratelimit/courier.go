@@ -1,0 +1,224 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"blaze/filters"
+)
+
+// courier carries what requests have to say to Redis: whoever comes while it is away goes with it the next time, all in one
+// pipeline. So a request that is alone waits for one round trip, many at once share their round trips, and all are heard in
+// the order in which they came: a refund before what its client asks next. It is a goroutine only while there is something to
+// carry.
+type courier struct {
+	mu      sync.Mutex
+	waiting []*trip // guarded by mu
+	away    bool    // guarded by mu
+	closed  bool    // guarded by mu
+	flights sync.WaitGroup
+}
+
+// Bounds of what waits, and of what goes in one pipeline.
+const (
+	mostWaiting = 1 << 12
+	mostAtOnce  = 1 << 8
+)
+
+var (
+	errBusy    = errors.New("too much waits for redis")
+	errTimeout = errors.New("redis did not answer in time")
+	errClosed  = errors.New("the filter has ended")
+)
+
+// trip is one operation on accounts on its way to Redis and back.
+type trip struct {
+	op    string
+	calls []call
+	cmds  []*redis.Cmd
+	fate  atomic.Int32  // of who waits
+	done  chan struct{} // closed at the end; nil where nobody waits
+	// settles is the filter whose takings it corrects, settled those: memory is corrected instead when Redis does not hear of it.
+	settles *Filter
+	settled []settlement
+
+	granted bool
+	out     []answer
+	err     error
+}
+
+// What becomes of who waits for a trip.
+const (
+	waits int32 = iota
+	left        // not any more
+	heard
+)
+
+// settlement is what of one taking was used.
+type settlement struct {
+	limit *limit
+	taken filters.Taking
+	used  int64
+}
+
+// run does one operation on all accounts and waits for it, within the timeout. In a cluster, where accounts live on
+// different nodes, each is decided for itself; granted is then what they say together.
+func (r *remote) run(op string, calls []call) (granted bool, out []answer, err error) {
+	if r.broken.Load() {
+		return false, nil, errBroken
+	}
+	t := &trip{op: op, calls: calls, done: make(chan struct{})}
+	if err := r.send(t); err != nil {
+		return false, nil, r.failed(err)
+	}
+	late := time.NewTimer(r.cfg.Timeout)
+	defer late.Stop()
+	select {
+	case <-t.done:
+	case <-late.C:
+		if t.fate.CompareAndSwap(waits, left) {
+			return false, nil, r.failed(errTimeout)
+		}
+		<-t.done
+	}
+	return t.granted, t.out, t.err
+}
+
+// failed counts an error, and opens the breaker.
+func (r *remote) failed(err error) error {
+	r.errors.Inc()
+	r.lost(err)
+	return err
+}
+
+// send gives t to the courier.
+func (r *remote) send(t *trip) error {
+	c := &r.courier
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return errClosed
+	case len(c.waiting) == mostWaiting:
+		return errBusy
+	}
+	c.waiting = append(c.waiting, t)
+	if !c.away {
+		c.away = true
+		c.flights.Go(r.carry)
+	}
+	return nil
+}
+
+// next is the courier's next load; none when it may rest.
+func (c *courier) next(load []*trip) []*trip {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.waiting), mostAtOnce)
+	load = append(load[:0], c.waiting[:n]...)
+	rest := copy(c.waiting, c.waiting[n:])
+	clear(c.waiting[rest:])
+	c.waiting = c.waiting[:rest]
+	c.away = n > 0
+	return load
+}
+
+// close lets nobody come any more, and waits for who is on the way.
+func (c *courier) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.flights.Wait()
+}
+
+func (r *remote) carry() {
+	var load []*trip
+	for {
+		if load = r.courier.next(load); len(load) == 0 {
+			return
+		}
+		r.deliver(load)
+		clear(load)
+	}
+}
+
+// deliver does a load's operations in one pipeline.
+func (r *remote) deliver(load []*trip) {
+	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.Timeout)
+	defer cancel()
+	pipe := r.client.Pipeline()
+	for _, t := range load {
+		if t.fate.Load() != left && !r.broken.Load() {
+			r.board(ctx, pipe, t)
+		}
+	}
+	if pipe.Len() > 0 {
+		began := time.Now()
+		_, _ = pipe.Exec(ctx) // each command carries its own error
+		r.trips.Observe(time.Since(began).Seconds())
+	}
+	for _, t := range load {
+		if t.err = errBroken; len(t.cmds) > 0 {
+			t.granted, t.out, t.err = r.answers(ctx, t)
+		}
+		r.arrive(t)
+	}
+}
+
+// board puts t's commands into the pipeline: one, or in a cluster one for each account.
+func (r *remote) board(ctx context.Context, pipe redis.Pipeliner, t *trip) {
+	for _, calls := range r.parts(t.calls) {
+		keys, args := r.prepare(t.op, calls)
+		t.cmds = append(t.cmds, r.script.EvalSha(ctx, pipe, keys, args...))
+	}
+}
+
+// parts are the calls that one command may make together.
+func (r *remote) parts(calls []call) [][]call {
+	if r.cfg.Mode != Cluster {
+		return [][]call{calls}
+	}
+	return slices.Collect(slices.Chunk(calls, 1))
+}
+
+// answers reads what Redis said to t. A script that a node does not know yet is sent whole.
+func (r *remote) answers(ctx context.Context, t *trip) (granted bool, out []answer, err error) {
+	granted = true
+	for i, calls := range r.parts(t.calls) {
+		reply, err := t.cmds[i].Int64Slice()
+		if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+			keys, args := r.prepare(t.op, calls)
+			reply, err = r.script.Eval(ctx, r.client, keys, args...).Int64Slice()
+		}
+		if err != nil {
+			return false, nil, err
+		}
+		ok, some, err := parseReply(reply, len(calls))
+		if err != nil {
+			return false, nil, err
+		}
+		granted, out = granted && ok, append(out, some...)
+	}
+	return granted, out, nil
+}
+
+// arrive ends a trip. Nobody counts the error of one that was not waited for to the end: who left has.
+func (r *remote) arrive(t *trip) {
+	if !t.fate.CompareAndSwap(waits, heard) {
+		return
+	}
+	if t.err != nil && t.err != errBroken {
+		_ = r.failed(t.err)
+	}
+	if t.done != nil {
+		close(t.done)
+	} else if t.err != nil {
+		t.settles.settleMirrors(t.settled)
+	}
+}

@@ -1,0 +1,177 @@
+package ratelimit
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// patient is a filter, without its Run, that waits a minute for Redis: who freezes that needs no clock.
+func (w *tester) patient(s *server, l Limit) *Filter {
+	w.t.Helper()
+	cfg := redisConfig(s)
+	f, err := New(Config{Store: Store{Redis: &cfg}, Limits: []Limit{defaults(l)}}, nil, w.env)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_ = f.remote.client.Close()
+	f.remote.cfg.Timeout = time.Minute
+	f.remote.client = redis.NewClient(&redis.Options{Addr: s.addr, ReadTimeout: time.Minute, ContextTimeoutEnabled: true, MaxRetries: -1})
+	w.t.Cleanup(f.stop)
+	return f
+}
+
+func budget(limit int64) Limit {
+	return Limit{Name: "x", By: by("tenant"), Limit: limit, Per: 700 * time.Hour, Count: Tokens}
+}
+
+func (c *courier) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.waiting)
+}
+
+// countPipelines counts the round trips of requests.
+type countPipelines struct{ n atomic.Int64 }
+
+func (*countPipelines) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (*countPipelines) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (c *countPipelines) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.n.Add(1)
+		return next(ctx, cmds)
+	}
+}
+
+// TestManyShareARoundTrip: who comes while Redis is being asked goes with all others who came meanwhile, each with an answer
+// of its own.
+func TestManyShareARoundTrip(t *testing.T) {
+	s := realRedis(t)
+	w := newTester(t)
+	w.env.Now = time.Now
+	f := w.patient(s, Limit{Name: "x", By: by("user"), Limit: 61, Per: 100 * time.Hour})
+	w.ask(f, caller{subject: "ann"})
+	var trips countPipelines
+	f.remote.client.AddHook(&trips)
+	s.freeze(true)
+	var all sync.WaitGroup
+	var passed atomic.Int64
+	const n = 100
+	for range n {
+		x := w.exchange(caller{subject: "ann"})
+		all.Go(func() {
+			if f.Request(x).Passed() {
+				passed.Add(1)
+			}
+		})
+	}
+	eventually(t, "all but those on the way wait", func() bool { return f.remote.courier.len() >= n/2 })
+	s.freeze(false)
+	all.Wait()
+	if got := passed.Load(); got != 60 {
+		t.Errorf("%d passed; want 60", got)
+	}
+	if got := trips.n.Load(); got == 0 || got > n/2+1 {
+		t.Errorf("%d round trips for %d requests at once", got, n)
+	}
+}
+
+// TestNobodyWaitsForASettlement: an exchange ends though Redis does not answer, and Redis hears of it later.
+func TestNobodyWaitsForASettlement(t *testing.T) {
+	s := realRedis(t)
+	w := newTester(t)
+	w.env.Now = time.Now
+	f := w.patient(s, budget(10_000))
+	x := w.exchange(chat(`,"max_tokens":5000`))
+	if !f.Body(x).Passed() {
+		t.Fatal("refused")
+	}
+	s.freeze(true)
+	answered(x, 20, 80)
+	f.Settle(x) // waiting for it would take the timeout, and open the breaker
+	if f.remote.broken.Load() || len(x.Taken) != 0 {
+		t.Errorf("broken: %v; %d takings are left", f.remote.broken.Load(), len(x.Taken))
+	}
+	s.freeze(false)
+	x = w.exchange(chat(`,"max_tokens":80`))
+	f.Body(x)
+	if got := x.Limits.Tokens.Remaining; got != 10_000-200 {
+		t.Errorf("%d remain; want 9800", got)
+	}
+}
+
+// TestARefundIsHeardFirst: what is given back is there for what is asked after it, every time.
+func TestARefundIsHeardFirst(t *testing.T) {
+	w := newTester(t)
+	w.env.Now = time.Now
+	f := w.patient(realRedis(t), budget(10_000))
+	for i := range 200 {
+		x := w.exchange(chat(`,"max_tokens":9900`))
+		if !f.Body(x).Passed() {
+			t.Fatalf("request %d is refused, of a budget that is given back whole", i)
+		}
+		answered(x, 0, 0)
+		x.Status = 502
+		f.Settle(x)
+	}
+}
+
+// TestSettledAtTheEnd: a filter that ends has told Redis of everything, in time.
+func TestSettledAtTheEnd(t *testing.T) {
+	s := realRedis(t)
+	w := newTester(t)
+	w.env.Now = time.Now
+	f := w.patient(s, budget(1_000_000))
+	var key string
+	for range 50 {
+		x := w.exchange(chat(`,"max_tokens":5000`))
+		if !f.Body(x).Passed() {
+			t.Fatal("refused")
+		}
+		key = f.remote.key(f.limits[0], x.Taken[0].Digest)
+		answered(x, 20, 80)
+		f.Settle(x)
+	}
+	f.stop() // as Run does when it ends
+	c := redis.NewClient(&redis.Options{Addr: s.addr})
+	defer c.Close()
+	n, err := c.HGet(context.Background(), key, "n").Int64()
+	if used := ceilDiv(n, f.limits[0].ledger.rule.q); err != nil || used != 50*100 {
+		t.Errorf("redis knows of %d tokens, %v; want 5000", used, err)
+	}
+	x := w.exchange(chat(`,"max_tokens":10`)) // of somebody who holds the filter still
+	f.Body(x)
+	f.Settle(x)
+}
+
+// TestTooMuchWaits: beyond its bound nothing waits for Redis; a settlement is then kept here, and told later.
+func TestTooMuchWaits(t *testing.T) {
+	s := realRedis(t)
+	w := newTester(t)
+	w.env.Now = time.Now
+	f := w.patient(s, budget(1_000_000))
+	x := w.exchange(chat(`,"max_tokens":5000`))
+	if !f.Body(x).Passed() {
+		t.Fatal("refused")
+	}
+	s.freeze(true)
+	for f.remote.send(&trip{op: "settle", settles: f}) == nil {
+	}
+	if n := f.remote.courier.len(); n != mostWaiting {
+		t.Errorf("%d wait; want %d", n, mostWaiting)
+	}
+	answered(x, 20, 80)
+	f.Settle(x)
+	if !f.remote.dirty.any() {
+		t.Error("a settlement that found no room is forgotten")
+	}
+	s.freeze(false)
+	f.remote.lookAfter(context.Background(), f.clock)
+	if f.remote.dirty.any() {
+		t.Error("redis is not told")
+	}
+}
