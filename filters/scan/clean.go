@@ -9,12 +9,14 @@ import (
 
 // clean remembers what was judged and found clean, and comes again with every request: header lines, names of models and tools. A
 // text is known by a keyed 64-bit hash of itself, of what it is and of the classes looked for; the key is made at random when the
-// filter is, so that nobody can find two texts that share one. Bounded, without a lock; a text whose slot another has taken
-// is judged again.
+// filter is, so that nobody can find two texts that share one. Bounded, without a lock: a text is in one of the slots of its set,
+// the latest in the first, and is judged again when as many others have come.
 type clean struct {
-	seed  maphash.Seed
-	slots [1024]atomic.Uint64
+	seed maphash.Seed
+	sets [512]cleanSet
 }
+
+type cleanSet [4]atomic.Uint64
 
 // cleanMax bounds what is worth remembering.
 const cleanMax = 512
@@ -32,8 +34,24 @@ func (c *clean) sum(text []byte, what uint64, want detect.Mask) uint64 {
 	return h | 1
 }
 
-func (c *clean) has(sum uint64) bool { return c.slots[sum>>1%uint64(len(c.slots))].Load() == sum }
-func (c *clean) add(sum uint64)      { c.slots[sum>>1%uint64(len(c.slots))].Store(sum) }
+func (c *clean) set(sum uint64) *cleanSet { return &c.sets[sum>>1%uint64(len(c.sets))] }
+
+func (c *clean) has(sum uint64) bool {
+	set := c.set(sum)
+	for i := range set {
+		if set[i].Load() == sum {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *clean) add(sum uint64) {
+	set := c.set(sum)
+	for i := range set {
+		sum = set[i].Swap(sum)
+	}
+}
 
 // known reports whether text was found clean before. The sum is for learn; it is zero when text is not to be remembered: it is
 // long, or a rule has already noted something in this request and looks no more.
