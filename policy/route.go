@@ -17,6 +17,7 @@ import (
 type route struct {
 	name    string
 	path    string
+	pathID  int // equal paths have equal ones
 	methods []string
 	allow   string // methods as the Allow header lists them
 	models  []string
@@ -55,11 +56,11 @@ func (s *Snapshot) Route(x *filters.Exchange) {
 // match finds the first route that takes x; allow lists the methods of the first whose path is right and method is not.
 func (s *Snapshot) match(x *filters.Exchange) (r *route, allow string) {
 	method := x.Request.Method()
-	path := unsafe.String(unsafe.SliceData(x.Path.Raw), len(x.Path.Raw)) // read here, kept by nobody
+	paths := pathMatcher{path: unsafe.String(unsafe.SliceData(x.Path.Raw), len(x.Path.Raw))} // read here, kept by nobody
 	for i := range s.routes {
 		r := &s.routes[i]
 		switch {
-		case !setting.Match(r.path, path) || !r.takesModel(x):
+		case !paths.match(r) || !r.takesModel(x):
 		case r.takesMethod(method):
 			return r, ""
 		case allow == "":
@@ -67,6 +68,26 @@ func (s *Snapshot) match(x *filters.Exchange) (r *route, allow string) {
 		}
 	}
 	return nil, allow
+}
+
+// pathMatcher matches one path with those of routes: one that many routes share once, if it is of the first 64.
+type pathMatcher struct {
+	path         string
+	asked, right uint64
+}
+
+func (m *pathMatcher) match(r *route) bool {
+	if r.pathID >= 64 {
+		return setting.Match(r.path, m.path)
+	}
+	bit := uint64(1) << r.pathID
+	if m.asked&bit == 0 {
+		m.asked |= bit
+		if setting.Match(r.path, m.path) {
+			m.right |= bit
+		}
+	}
+	return m.right&bit != 0
 }
 
 // takesMethod: a route for GET answers HEAD too, as everywhere in HTTP.
@@ -112,7 +133,7 @@ func (c *compiler) routing(s *Snapshot, p *Policy) {
 		}
 		return
 	}
-	seen := map[string]int{}
+	seen, paths := map[string]int{}, map[string]int{}
 	for i, r := range p.Routes {
 		path := decode.At("routes", i)
 		c.routeProblems(path, r, names)
@@ -120,7 +141,10 @@ func (c *compiler) routing(s *Snapshot, p *Policy) {
 			c.note(path, setting.Wrong("name", "a name of its own", r.Name+", as routes["+strconv.Itoa(first)+"]"))
 		}
 		seen[r.Name] = i
-		out := route{name: r.Name, path: r.Path, methods: r.Methods, allow: strings.Join(r.Methods, ", "), models: r.Models, timeout: r.Timeout}
+		if _, ok := paths[r.Path]; !ok {
+			paths[r.Path] = len(paths)
+		}
+		out := route{name: r.Name, path: r.Path, pathID: paths[r.Path], methods: r.Methods, allow: strings.Join(r.Methods, ", "), models: r.Models, timeout: r.Timeout}
 		if s.Pools != nil {
 			out.pool = s.Pools.Pool(r.Upstream)
 		}

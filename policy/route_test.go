@@ -3,7 +3,9 @@ package policy_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,4 +88,29 @@ func TestOnlyUpstream(t *testing.T) {
 	}
 	f("version: 1", "model", "openai")
 	f("version: 1\nupstreams: {local: {engine: ollama, targets: [{url: \"http://127.0.0.1:1\"}]}}", "local", "ollama")
+}
+
+// TestRouteOfMany: of two hundred routes, on shared paths and on paths of their own, the first that fits is taken.
+func TestRouteOfMany(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("version: 1\nupstreams: {only: {engine: vllm, targets: [{url: \"http://127.0.0.1:8080\"}]}}\nroutes:\n")
+	for i := range 100 {
+		fmt.Fprintf(&b, "  - {name: shared%d, path: /v1/chat/completions, models: [\"m%d\"], upstream: only}\n", i, i)
+		fmt.Fprintf(&b, "  - {name: own%d, path: \"/v1/files/%d-*\", upstream: only}\n", i, i)
+	}
+	snap := open(t, b.String()).Current()
+	f := func(text, want string) {
+		t.Helper()
+		x := filterstest.New(t, text)
+		snap.Route(x)
+		if x.Route != want {
+			t.Errorf("%q goes to %q, want %q", text, x.Route, want)
+		}
+	}
+	for i := range 100 {
+		f(fmt.Sprintf("GET /v1/files/%d-x", i), fmt.Sprint("own", i))
+		f(fmt.Sprintf("POST /v1/chat/completions\nContent-Type: application/json\n\n{\"model\":\"m%d\"}", i), fmt.Sprint("shared", i))
+	}
+	f("GET /v1/files/100-x", "")
+	f("POST /v1/chat/completions\nContent-Type: application/json\n\n{\"model\":\"m100\"}", "")
 }
