@@ -397,6 +397,44 @@ func TestReadmeOperations(t *testing.T) {
 	}
 }
 
+// TestReadmeOperationsIsWhole: every bound that a policy can set has its line in the operations table, by its key or its section's.
+func TestReadmeOperationsIsWhole(t *testing.T) {
+	text := section(t, "operations")
+	bound := regexp.MustCompile(`^(max|max_\w+|\w*timeout|keep|read|window|within|depth)$`)
+	noBound := map[string]string{
+		"proxy.cors.max_age":                          "how long a browser may remember a preflight's answer",
+		"filters.ratelimit.limits.degrade.max_tokens": "what a request beyond its limit is lowered to",
+	}
+	bounds, title := 0, ""
+	for line := range strings.Lines(policy.Reference()) {
+		if name, ok := strings.CutPrefix(line, "### `"); ok {
+			title, _, _ = strings.Cut(name, "`")
+		}
+		key, ok := strings.CutPrefix(line, "| `")
+		if !ok {
+			continue
+		}
+		key, _, _ = strings.Cut(key, "`")
+		key = strings.NewReplacer(".NAME", "", "[]", "").Replace(title + "." + key)
+		parts := strings.Split(key, ".")
+		leaf := parts[len(parts)-1]
+		if !bound.MatchString(leaf) || noBound[key] != "" {
+			continue
+		}
+		bounds++
+		named := leaf != "max" && strings.Contains(text, "`"+leaf+"`")
+		for n := 2; n <= len(parts) && !named; n++ { // by its section, or by the end of its path
+			named = strings.Contains(text, "`"+strings.Join(parts[:n], ".")+"`") || strings.Contains(text, "`"+strings.Join(parts[n-2:], ".")+"`")
+		}
+		if !named {
+			t.Errorf("%s is a bound that the operations table does not name", key)
+		}
+	}
+	if bounds < 40 {
+		t.Errorf("only %d bounds", bounds)
+	}
+}
+
 // TestReadmeDependencies: the table names every module that go.mod requires directly, and no other.
 func TestReadmeDependencies(t *testing.T) {
 	mod, err := os.ReadFile("go.mod")
