@@ -61,7 +61,7 @@ func TestManyShareARoundTrip(t *testing.T) {
 	var all sync.WaitGroup
 	var passed atomic.Int64
 	const n = 100
-	for range n {
+	ask := func() {
 		x := w.exchange(caller{subject: "ann"})
 		all.Go(func() {
 			if f.Request(x).Passed() {
@@ -69,14 +69,19 @@ func TestManyShareARoundTrip(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all but those on the way wait", func() bool { return f.remote.courier.len() >= n/2 })
+	ask()
+	eventually(t, "the first is on its way", func() bool { return trips.n.Load() == 1 })
+	for range n - 1 {
+		ask()
+	}
+	eventually(t, "all others wait", func() bool { return f.remote.courier.len() == n-1 })
 	s.freeze(false)
 	all.Wait()
 	if got := passed.Load(); got != 60 {
 		t.Errorf("%d passed; want 60", got)
 	}
-	if got := trips.n.Load(); got == 0 || got > n/2+1 {
-		t.Errorf("%d round trips for %d requests at once", got, n)
+	if got := trips.n.Load(); got != 2 {
+		t.Errorf("%d round trips for %d requests, want two", got, n)
 	}
 }
 
