@@ -173,12 +173,16 @@ func (l *lot) spoke(p *parked) {
 	l.deliver(p.front)
 }
 
+// bypass has what comes from now on served at once: Accept, which ends with the listener, is given nothing more.
+func (l *lot) bypass() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.draining.Store(true)
+}
+
 // drain empties the lot. New connections get the chance to be heard that they would have had; kept ones are closed, but
 // for those on which a request has come.
 func (l *lot) drain() {
-	l.mu.Lock() // nothing is on its way to Accept after
-	l.draining.Store(true)
-	l.mu.Unlock()
 	l.watch.each(func(c *conn) {
 		p := c.unpark(&l.watch.poll, func(*parked) bool { return true })
 		switch {

@@ -191,6 +191,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	s.lot.bypass()   // before Accept ends: what it was given after would be nobody's
 	_ = s.ln.Close() // also where Serve has not got as far as fasthttp's own account of listeners
 	s.log.Info().Int64("open", s.open.Load()).Dur("drain", s.drain).Msg("draining")
 	<-accepting
