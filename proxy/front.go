@@ -28,8 +28,9 @@ type front struct {
 	fate    atomic.Int32 // what Close does; fasthttp's shutdown closes from elsewhere
 
 	// A head that does not fit fasthttp's buffer has its connection served with a larger one (see roomy.go).
-	room int    // bytes of that buffer; 0 where there is no larger one
-	head []byte // what came of a head that has not ended
+	room  int    // bytes of that buffer; 0 where there is no larger one
+	head  []byte // what came of a head that has not ended
+	timed bool   // what is read ahead is of a head whose time runs already
 }
 
 // What becomes of a connection that fasthttp closes.
@@ -56,7 +57,9 @@ func (f *secureFront) ConnectionState() tls.ConnectionState { return f.tls.Conne
 func (f *front) Read(p []byte) (int, error) {
 	if len(f.ahead) > 0 {
 		n := copy(p, f.ahead)
-		f.ahead = f.ahead[n:]
+		if f.ahead = f.ahead[n:]; len(f.ahead) == 0 {
+			f.ahead, f.timed = nil, false
+		}
 		return n, nil
 	}
 	n, err := f.pull(p)
@@ -102,7 +105,7 @@ func (f *front) mayRest(n int, err error) bool {
 // connection is waited for until it is time to park it.
 func (f *front) SetReadDeadline(t time.Time) error {
 	switch {
-	case len(f.ahead) > 0: // its time runs already
+	case f.timed:
 		return nil
 	case f.lot == nil || !f.guard.atRest():
 	case f.told:

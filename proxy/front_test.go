@@ -79,6 +79,30 @@ func TestJudgedBeforeItsBody(t *testing.T) {
 	}
 }
 
+// TestBehindARefusedBody: a request whose first bytes came with the body of one that was refused has its own time to come.
+func TestBehindARefusedBody(t *testing.T) {
+	s := serve(t, guardedPolicy(""))
+	again := post(guardKey, len(question)) + question
+	for range 20 { // on a slow machine the body may come too late, and the connection is closed
+		c := dial(t, s.addr)
+		r := bufio.NewReader(c)
+		_, _ = io.WriteString(c, post("", len(question)))
+		_, _ = io.WriteString(c, question+again[:20])
+		if status, closes := next(t, r); status != 401 {
+			t.Fatalf("a stranger: got %d", status)
+		} else if closes {
+			continue
+		}
+		time.Sleep(300 * time.Millisecond) // longer than a refused request's body is waited for
+		_, _ = io.WriteString(c, again[20:])
+		if status, _ := next(t, r); status != 200 {
+			t.Errorf("the next: %d", status)
+		}
+		return
+	}
+	t.Error("no connection was kept")
+}
+
 // readOne reads what comes until a final answer's head is whole.
 func readOne(c net.Conn) (all []byte, err error) {
 	buf := make([]byte, 4096)

@@ -21,7 +21,7 @@ var errOutgrown = fmt.Errorf("the head has outgrown its buffer: %w", net.ErrClos
 
 // roomier is the connection as the other server sees it: what came of the head is read again, in the time that it has left.
 func (f *front) roomier() net.Conn {
-	return (&front{Conn: f.Conn, base: f.base, guard: f.guard, ahead: f.head, lot: f.lot}).face()
+	return (&front{Conn: f.Conn, base: f.base, guard: f.guard, ahead: f.head, timed: true, lot: f.lot}).face()
 }
 
 // door is where one of the servers finds its connections.

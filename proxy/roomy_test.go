@@ -5,11 +5,9 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // long is a request whose head has size bytes.
@@ -67,24 +65,33 @@ func TestLargeHeads(t *testing.T) {
 	}
 }
 
-// TestLargeHeadInTime: header_timeout is one for the whole head, however many buffers it takes.
+// TestLargeHeadInTime: a head that has outgrown its buffer and does not come to its end is waited for no longer than any.
 func TestLargeHeadInTime(t *testing.T) {
-	s := serve(t, guardedPolicy("proxy: {header_timeout: 1s}"))
+	s := serve(t, guardedPolicy("proxy: {header_timeout: 500ms}"))
 	c := dial(t, s.addr)
-	var end atomic.Bool
-	var writing sync.WaitGroup
-	writing.Go(func() {
-		for _, b := range []byte(long(t, 30<<10)) { // ten times as long as it may take
-			if _, err := c.Write([]byte{b}); err != nil || end.Load() {
-				return
-			}
-			time.Sleep(300 * time.Microsecond)
+	if _, err := io.WriteString(c, long(t, 20<<10)[:10<<10]); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := next(t, bufio.NewReader(c)); status != 408 {
+		t.Errorf("half of a large head: %d", status)
+	}
+}
+
+// TestParkedWithLargeHeads: a connection that had a large head is parked and served again as any other.
+func TestParkedWithLargeHeads(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("connections are parked on Linux alone")
+	}
+	s := serve(t, guardedPolicy(""))
+	c := dial(t, s.addr)
+	r := bufio.NewReader(c)
+	for _, size := range []int{10 << 10, 400, 20 << 10} {
+		if _, err := io.WriteString(c, long(t, size)); err != nil {
+			t.Fatal(err)
 		}
-	})
-	status, _ := next(t, bufio.NewReader(c))
-	end.Store(true)
-	writing.Wait()
-	if status != 408 {
-		t.Errorf("a head that takes too long: %d", status)
+		if status, _ := next(t, r); status != 200 {
+			t.Fatalf("a head of %d bytes: %d", size, status)
+		}
+		s.await(t, "blaze_parked_connections", 1)
 	}
 }
