@@ -15,12 +15,13 @@ import (
 
 // courier carries what requests have to say to Redis: whoever comes while it is away goes with it the next time, all in one
 // pipeline. So a request that is alone waits for one round trip, many at once share their round trips, and all are heard in
-// the order in which they came: a refund before what its client asks next. It is a goroutine only while there is something to
-// carry.
+// the order in which they came: a refund before what its client asks next. Where Redis is far, a request waits for who is away no
+// longer than a quarter of the timeout; then another courier takes it, and who is heard first is open. Each is a goroutine only while
+// there is something to carry.
 type courier struct {
 	mu      sync.Mutex
 	waiting []*trip // guarded by mu
-	away    bool    // guarded by mu
+	away    int     // guarded by mu: couriers
 	closed  bool    // guarded by mu
 	flights sync.WaitGroup
 }
@@ -29,6 +30,7 @@ type courier struct {
 const (
 	mostWaiting = 1 << 12
 	mostAtOnce  = 1 << 8
+	mostAway    = 1 << 5 // fewer than the client has connections
 )
 
 var (
@@ -77,17 +79,34 @@ func (r *remote) run(op string, calls []call) (granted bool, out []answer, err e
 	if err := r.send(t); err != nil {
 		return false, nil, r.failed(err)
 	}
-	late := time.NewTimer(r.cfg.Timeout)
+	if !r.await(t) {
+		return false, nil, r.failed(errTimeout)
+	}
+	return t.granted, t.out, t.err
+}
+
+// await waits for t, within the timeout.
+func (r *remote) await(t *trip) bool {
+	quarter := r.cfg.Timeout / 4
+	late := time.NewTimer(quarter)
 	defer late.Stop()
 	select {
 	case <-t.done:
+		return true
 	case <-late.C:
-		if t.fate.CompareAndSwap(waits, left) {
-			return false, nil, r.failed(errTimeout)
-		}
-		<-t.done
 	}
-	return t.granted, t.out, t.err
+	r.another()
+	late.Reset(r.cfg.Timeout - quarter)
+	select {
+	case <-t.done:
+		return true
+	case <-late.C:
+	}
+	if t.fate.CompareAndSwap(waits, left) {
+		return false
+	}
+	<-t.done
+	return true
 }
 
 // failed counts an error, and opens the breaker.
@@ -109,14 +128,28 @@ func (r *remote) send(t *trip) error {
 		return errBusy
 	}
 	c.waiting = append(c.waiting, t)
-	if !c.away {
-		c.away = true
-		c.flights.Go(r.carry)
+	if c.away == 0 {
+		r.departLocked()
 	}
 	return nil
 }
 
-// next is the courier's next load; none when it may rest.
+// another sends one more courier for those who have waited too long for the others.
+func (r *remote) another() {
+	c := &r.courier
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) > 0 && c.away < mostAway { // so somebody is away, whom close waits for
+		r.departLocked()
+	}
+}
+
+func (r *remote) departLocked() {
+	r.courier.away++
+	r.courier.flights.Go(r.carry)
+}
+
+// next is a courier's next load; none when it may rest.
 func (c *courier) next(load []*trip) []*trip {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,7 +158,9 @@ func (c *courier) next(load []*trip) []*trip {
 	rest := copy(c.waiting, c.waiting[n:])
 	clear(c.waiting[rest:])
 	c.waiting = c.waiting[:rest]
-	c.away = n > 0
+	if n == 0 {
+		c.away--
+	}
 	return load
 }
 

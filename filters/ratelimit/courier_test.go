@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"blaze/filters"
 )
 
 // patient is a filter, without its Run, that waits a minute for Redis: who freezes that needs no clock.
@@ -27,6 +29,16 @@ func (w *tester) patient(s *server, l Limit) *Filter {
 
 func budget(limit int64) Limit {
 	return Limit{Name: "x", By: by("tenant"), Limit: limit, Per: 700 * time.Hour, Count: Tokens}
+}
+
+// reserved is a request of a budget that has set 5,020 tokens aside.
+func (w *tester) reserved(f *Filter) *filters.Exchange {
+	w.t.Helper()
+	x := w.exchange(chat(`,"max_tokens":5000`))
+	if !f.Body(x).Passed() {
+		w.t.Fatal("refused")
+	}
+	return x
 }
 
 func (c *courier) len() int {
@@ -91,10 +103,7 @@ func TestNobodyWaitsForASettlement(t *testing.T) {
 	w := newTester(t)
 	w.env.Now = time.Now
 	f := w.patient(s, budget(10_000))
-	x := w.exchange(chat(`,"max_tokens":5000`))
-	if !f.Body(x).Passed() {
-		t.Fatal("refused")
-	}
+	x := w.reserved(f)
 	s.freeze(true)
 	answered(x, 20, 80)
 	f.Settle(x) // waiting for it would take the timeout, and open the breaker
@@ -102,11 +111,38 @@ func TestNobodyWaitsForASettlement(t *testing.T) {
 		t.Errorf("broken: %v; %d takings are left", f.remote.broken.Load(), len(x.Taken))
 	}
 	s.freeze(false)
-	x = w.exchange(chat(`,"max_tokens":80`))
+	w.remain(f, 10_000-200)
+}
+
+// remain checks what is left of a budget when 100 more have been taken.
+func (w *tester) remain(f *Filter, want int64) {
+	w.t.Helper()
+	x := w.exchange(chat(`,"max_tokens":80`))
 	f.Body(x)
-	if got := x.Limits.Tokens.Remaining; got != 10_000-200 {
-		t.Errorf("%d remain; want 9800", got)
+	if got := x.Limits.Tokens.Remaining; got != want {
+		w.t.Errorf("%d remain; want %d", got, want)
 	}
+}
+
+// TestNobodyWaitsLongForOthers: who has waited a quarter of the timeout for those under way is sent for.
+func TestNobodyWaitsLongForOthers(t *testing.T) {
+	s := realRedis(t)
+	w := newTester(t)
+	w.env.Now = time.Now
+	f := w.patient(s, Limit{Name: "x", By: by("user"), Limit: 100, Per: 100 * time.Hour})
+	f.remote.cfg.Timeout = 8 * time.Second
+	w.ask(f, caller{subject: "ann"})
+	var trips countPipelines
+	f.remote.client.AddHook(&trips)
+	s.freeze(true)
+	var all sync.WaitGroup
+	for i := range int64(2) {
+		x := w.exchange(caller{subject: "ann"})
+		all.Go(func() { f.Request(x) })
+		eventually(t, "it is on its way, though nobody has come back", func() bool { return trips.n.Load() == i+1 })
+	}
+	s.freeze(false)
+	all.Wait()
 }
 
 // TestARefundIsHeardFirst: what is given back is there for what is asked after it, every time.
@@ -133,10 +169,7 @@ func TestSettledAtTheEnd(t *testing.T) {
 	f := w.patient(s, budget(1_000_000))
 	var key string
 	for range 50 {
-		x := w.exchange(chat(`,"max_tokens":5000`))
-		if !f.Body(x).Passed() {
-			t.Fatal("refused")
-		}
+		x := w.reserved(f)
 		key = f.remote.key(f.limits[0], x.Taken[0].Digest)
 		answered(x, 20, 80)
 		f.Settle(x)
@@ -159,10 +192,7 @@ func TestTooMuchWaits(t *testing.T) {
 	w := newTester(t)
 	w.env.Now = time.Now
 	f := w.patient(s, budget(1_000_000))
-	x := w.exchange(chat(`,"max_tokens":5000`))
-	if !f.Body(x).Passed() {
-		t.Fatal("refused")
-	}
+	x := w.reserved(f)
 	s.freeze(true)
 	for f.remote.send(&trip{op: "settle", settles: f}) == nil {
 	}

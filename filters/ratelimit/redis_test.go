@@ -214,19 +214,14 @@ func TestTokensSettleInRedis(t *testing.T) {
 	s := startRedis(t)
 	w := newTester(t)
 	w.env.Now = time.Now
-	l := Limit{Name: "x", By: by("tenant"), Limit: 10_000, Per: 700 * time.Hour, Count: Tokens}
-	f := w.replica(redisConfig(s), l)
-	x := w.exchange(chat(`,"max_tokens":5000`))
-	if v := f.Body(x); !v.Passed() || x.Limits.Tokens.Remaining != 10_000-5020 {
-		t.Fatalf("passed %v, headers %+v", v.Passed(), x.Limits.Tokens)
+	f := w.replica(redisConfig(s), budget(10_000))
+	x := w.reserved(f)
+	if x.Limits.Tokens.Remaining != 10_000-5020 {
+		t.Fatalf("headers %+v", x.Limits.Tokens)
 	}
 	answered(x, 20, 80)
 	f.Settle(x)
-	x = w.exchange(chat(`,"max_tokens":80`))
-	f.Body(x)
-	if got := x.Limits.Tokens.Remaining; got != 10_000-200 {
-		t.Errorf("%d remain; want 9800", got)
-	}
+	w.remain(f, 10_000-200)
 }
 
 // TestWithoutRedisEachReplicaHasItsShare: three replicas lose Redis half way; together they admit no more than the limit.
