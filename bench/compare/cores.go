@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 
 	"blaze/bench/load"
@@ -49,9 +48,4 @@ func reportScaling(w io.Writer, proxies []*proxy) {
 		}
 		fmt.Fprintf(w, "| %s | %.0f | %.0f | %.2f | %.1f | %.1f |\n", p.name, middle(per[0]), middle(per[1]), middle(ratios), middle(cpu[0]), middle(cpu[1]))
 	}
-}
-
-func middle(vs []float64) float64 {
-	vs = slices.Sorted(slices.Values(vs))
-	return vs[len(vs)/2]
 }

@@ -27,7 +27,11 @@ func over(p, floor *proxy, value func(sample) float64) float64 {
 	for i := range p.samples {
 		vs = append(vs, value(p.samples[i])/max(value(floor.samples[i]), 1e-9))
 	}
-	slices.Sort(vs)
+	return middle(vs)
+}
+
+func middle(vs []float64) float64 {
+	vs = slices.Sorted(slices.Values(vs))
 	return vs[len(vs)/2]
 }
 

@@ -38,7 +38,7 @@ func appendDecoded(dst, src []byte) (out []byte, changed bool) {
 	return dst, changed
 }
 
-// appendPercent decodes %XX and %uXXXX.
+// appendPercent decodes %hh and %uhhhh.
 func appendPercent(dst, b []byte) ([]byte, int) {
 	if len(b) >= 3 && isHex(b[1]) && isHex(b[2]) {
 		return append(dst, byte(unhex(b[1])<<4|unhex(b[2]))), 3
@@ -51,7 +51,7 @@ func appendPercent(dst, b []byte) ([]byte, int) {
 	return dst, 0
 }
 
-// appendEscape decodes \uXXXX, \u{X}, \xXX and \/.
+// appendEscape decodes \uhhhh, \u{h}, \xhh and \/.
 func appendEscape(dst, b []byte) ([]byte, int) {
 	if len(b) < 2 {
 		return dst, 0
