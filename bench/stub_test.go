@@ -19,7 +19,7 @@ func stub(tb testing.TB) string {
 	return ln.Addr().String()
 }
 
-// client is one keep-alive connection that sends the same request again and again.
+// client is a load.Client whose errors end the test.
 type client struct{ *load.Client }
 
 func dial(tb testing.TB, addr string, req []byte) client {

@@ -59,6 +59,9 @@ func closedLoop(proc *process, o *options, req []byte) (n int64, cpu float64, wa
 		return 0, 0, 0, err
 	}
 	defer closeAll(clients)
+	for _, c := range clients {
+		c.Again = proc.again
+	}
 	pass := func(d time.Duration) (int64, error) {
 		var done atomic.Int64
 		var failed atomic.Pointer[error]

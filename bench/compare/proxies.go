@@ -21,6 +21,7 @@ const key = "sk-blaze-benchmark-key-of-some-length-0123456789"
 // proxy is one column of the comparison.
 type proxy struct {
 	name    string
+	again   bool // every request of a closed loop has the same prompt
 	command func(o *options, addr string) (*exec.Cmd, error)
 	samples []sample
 	crowd   crowd
@@ -31,6 +32,7 @@ type proxy struct {
 type process struct {
 	cmd   *exec.Cmd
 	addr  string
+	again bool
 	start time.Duration // from its start to the first request answered
 }
 
@@ -64,7 +66,9 @@ func build(o *options) ([]*proxy, error) {
 			all = append(all, blazeWith(blaze, name+" on Redis", func(o *options) (string, error) { return onRedis(policy(n, o.upstream), o.redis), nil }))
 		}
 	}
-	all = append(all, blazeWith(blaze, "blaze, 1,000 rules", thousand.policy),
+	again := blazeWith(blaze, "blaze, all, the same prompt again", func(o *options) (string, error) { return policy(len(sections), o.upstream), nil })
+	again.again = true
+	all = append(all, again, blazeWith(blaze, "blaze, 1,000 rules", thousand.policy),
 		blazeWith(blaze, "blaze, 10,000 keys, 100,000 networks, 1,000 roles, 100 routes", huge.policy))
 	kept := all[:1]
 	for _, p := range all[1:] {
@@ -178,7 +182,7 @@ func (p *proxy) startOn(o *options, mask uint64, cores int) (*process, error) {
 	if err := startPinned(cmd, mask); err != nil {
 		return nil, err
 	}
-	proc := &process{cmd: cmd, addr: addr}
+	proc := &process{cmd: cmd, addr: addr, again: p.again}
 	if proc.accepts() {
 		if err = ask(addr, o); err == nil {
 			proc.start = time.Since(began)

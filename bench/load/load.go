@@ -10,6 +10,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -136,25 +137,45 @@ func skipChunks(r *bufio.Reader) error {
 	}
 }
 
-// Client is one keep-alive connection that sends the same request again and again.
+// Client is one keep-alive connection that sends a request again and again, each time with another prompt.
 type Client struct {
-	c   net.Conn
-	r   *bufio.Reader
-	req []byte
+	Again  bool // with the same prompt
+	c      net.Conn
+	r      *bufio.Reader
+	req    []byte
+	number []byte // in req; what makes its prompt another
 }
 
-// Dial opens a connection for sending req.
+// prompts counts the prompts that were sent.
+var prompts atomic.Uint64
+
+// Dial opens a connection for sending req, which Chat has made.
 func Dial(addr string, req []byte) (*Client, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{c: c, r: bufio.NewReaderSize(c, 64<<10), req: req}, nil
+	req = bytes.Clone(req)
+	at := bytes.Index(req, []byte(number))
+	return &Client{c: c, r: bufio.NewReaderSize(c, 64<<10), req: req, number: req[at : at+len(number)]}, nil
+}
+
+// send sends the request.
+func (c *Client) send() error {
+	if !c.Again {
+		n := prompts.Add(1)
+		for i := range c.number {
+			c.number[len(number)-1-i] = byte('0' + n%10)
+			n /= 10
+		}
+	}
+	_, err := c.c.Write(c.req)
+	return err
 }
 
 // Do sends the request and reads its answer past; any status but 200 is an error.
 func (c *Client) Do() error {
-	if _, err := c.c.Write(c.req); err != nil {
+	if err := c.send(); err != nil {
 		return err
 	}
 	m, err := read(c.r)
@@ -176,7 +197,7 @@ func (c *Client) First() (time.Duration, error) {
 
 // Begin sends the request and reads until its first event.
 func (c *Client) Begin() error {
-	if _, err := c.c.Write(c.req); err != nil {
+	if err := c.send(); err != nil {
 		return err
 	}
 	for {
@@ -207,9 +228,12 @@ func (c *Client) Rest() error {
 // Close closes the connection.
 func (c *Client) Close() { _ = c.c.Close() }
 
+// number is where a Client counts its prompts.
+const number = "0000000000"
+
 // Chat is a chat request whose prompt has about size bytes.
 func Chat(size int, stream bool, key string) []byte {
-	body := `{"model":"llama-3-8b","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"` +
+	body := `{"model":"llama-3-8b","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"` + number + ". " +
 		strings.Repeat("What is the capital of France? ", max(1, size/31)) + `"}],"temperature":0.7,"max_tokens":100,"user":"u-1"}`
 	if stream {
 		body = `{"stream":true,` + body[1:]

@@ -54,6 +54,7 @@ type promptRule struct {
 	filters.Rollout
 	PromptInjection
 	scorer  *injection.Scorer // nil when nobody looks
+	heard   *heard
 	trusted [speakers]bool
 }
 
@@ -64,9 +65,9 @@ func (r PromptInjection) compile(prev *promptRule) *promptRule {
 		return c
 	}
 	if prev != nil && prev.scorer != nil {
-		c.scorer = prev.scorer // rules and model are the program's, not the policy's
+		c.scorer, c.heard = prev.scorer, prev.heard // rules and model are the program's, not the policy's
 	} else {
-		c.scorer = injection.Default()
+		c.scorer, c.heard = injection.Default(), newHeard()
 	}
 	for s, name := range speakerNames {
 		c.trusted[s] = slices.Contains(r.Trusted, name)
@@ -140,25 +141,17 @@ func (p *pass) prompts(d *engine.Document) (filters.Verdict, bool) {
 // highest is the score of the message that scores highest; nil when none is judged. The newest message is read first: what
 // came with an earlier request was read then.
 func (p *pass) highest(d *engine.Document) (best injection.Score, at *turn) {
-	w, rule := &p.prompt, p.f.prompt
-	w.turns.read(d)
-	w.look.Begin(rule.scorer)
+	rule := p.f.prompt
+	p.prompt.turns.read(d)
+	l, from := p.listen(d), rule.from(p.x)
 	left := rule.budget()
-	for i := range w.turns.list {
-		t := &w.turns.list[i]
-		if rule.trusted[t.by] && (t.by == system || t.by == developer) {
-			left -= p.say(d, t, left, w.look.Guard)
-		}
-	}
-	left = rule.budget()
-	for i := len(w.turns.list) - 1; i >= 0 && left > 0; i-- {
-		t := &w.turns.list[i]
+	for i := len(p.prompt.turns.list) - 1; i >= 0 && left > 0; i-- {
+		t := &p.prompt.turns.list[i]
 		if rule.trusted[t.by] {
 			continue
 		}
-		w.look.Open(t.by == tool)
-		left -= p.say(d, t, left, w.look.Text)
-		if s := w.look.Close(); at == nil || s.Value >= best.Value {
+		s, read := l.score(t, left, from)
+		if left -= read; at == nil || s.Value >= best.Value {
 			best, at = s, t
 		}
 	}
@@ -173,8 +166,9 @@ func (r *promptRule) budget() int {
 	return int(r.Read)
 }
 
-// say calls f with the texts of t, with most bytes of them at most, and returns how many these were.
-func (p *pass) say(d *engine.Document, t *turn, most int, f func([]byte)) (read int) {
+// say calls f with the texts of t as they were sent, with most bytes of them at most, and returns how many these were. An escape that
+// is cut in two makes odd characters, no more.
+func (p *pass) say(d *engine.Document, t *turn, most int, f func(raw []byte, escaped bool)) (read int) {
 	all := 0
 	for i := t.from; i < t.to; i++ {
 		if v := &d.Values[i]; v.Kind == engine.Text {
@@ -193,20 +187,23 @@ func (p *pass) say(d *engine.Document, t *turn, most int, f func([]byte)) (read 
 		}
 		raw := d.Body[v.Off : v.Off+v.Len]
 		within := func(n int) int { return max(0, min(n-at, len(raw))) }
-		p.sayPart(raw[:within(from)], v.Escaped, f)
-		p.sayPart(raw[within(to):], v.Escaped, f)
+		for _, part := range [...][]byte{raw[:within(from)], raw[within(to):]} {
+			if len(part) > 0 {
+				f(part, v.Escaped)
+			}
+		}
 		at += len(raw)
 	}
 	return all - (to - from)
 }
 
-// sayPart calls f with raw, decoded. An escape that was cut in two makes odd characters, no more.
-func (p *pass) sayPart(raw []byte, escaped bool, f func([]byte)) {
-	if escaped {
-		p.value = engine.Unescape(p.value[:0], raw)
-		raw = p.value
-	}
-	if len(raw) > 0 {
+// sayDecoded calls f with the same texts, decoded.
+func (p *pass) sayDecoded(d *engine.Document, t *turn, most int, f func([]byte)) {
+	p.say(d, t, most, func(raw []byte, escaped bool) {
+		if escaped {
+			p.value = engine.Unescape(p.value[:0], raw)
+			raw = p.value
+		}
 		f(raw)
-	}
+	})
 }

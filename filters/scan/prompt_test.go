@@ -148,6 +148,9 @@ func TestPromptAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(200, func() { f.Body(x) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
+	if n := testing.AllocsPerRun(200, func() { clear(f.prompt.heard.sets[:]); f.Body(x) }); n > 0 {
+		t.Errorf("%v allocations where nothing is known", n)
+	}
 }
 
 // TestPromptRead: of a request so much is read, newest first, and of a long message both ends; 0 reads all of it. The bytes
@@ -194,7 +197,7 @@ func TestPromptParts(t *testing.T) {
 		most := rapid.IntRange(0, 250).Draw(t, "most")
 		var p pass
 		var got []byte
-		read := p.say(&d, &turn{to: len(d.Values)}, most, func(b []byte) { got = append(got, b...) })
+		read := p.say(&d, &turn{to: len(d.Values)}, most, func(raw []byte, _ bool) { got = append(got, raw...) })
 		want := sent
 		if len(sent) > most {
 			want = append(bytes.Clone(sent[:most/2]), sent[len(sent)-(most-most/2):]...)

@@ -76,6 +76,9 @@ func (l *Look) Guard(text []byte) {
 	})
 }
 
+// Guarded reports whether a text that Guard has read forbids something.
+func (l *Look) Guarded() bool { return l.guard.on }
+
 func (l *Look) forbids(text []byte) bool {
 	l.Open(false)
 	l.words(text, l.s.forbids, &l.bans, false)
