@@ -61,15 +61,18 @@ func (h *heard) add(sum uint64, v float64) {
 // sum is the hash of what is read of t, most bytes at most, and of what it is; and how many bytes that is.
 func (p *pass) sum(d *engine.Document, t *turn, most int, what uint64) (sum uint64, read int) {
 	seed := p.f.prompt.heard.seed
-	sum = what
+	sum = what * odd
 	read = p.say(d, t, most, func(raw []byte, _ bool) { sum = follow(sum, maphash.Bytes(seed, raw)) })
 	return sum, read
 }
 
 // follow is the hash of what has the hash before, and then the one that has next.
 func follow(before, next uint64) uint64 {
-	return bits.RotateLeft64(before, 23)*0x9e3779b97f4a7c15 ^ next
+	return bits.RotateLeft64(before, 23)*odd ^ next
 }
+
+// odd spreads the bits of what is multiplied by it: 2^64 by the golden ratio.
+const odd = 0x9e3779b97f4a7c15
 
 // listener scores the messages of one request, those that nobody knows.
 type listener struct {

@@ -60,26 +60,67 @@ func highestOf(f *Filter, x *filters.Exchange) float64 {
 	return s.Value
 }
 
-// TestHeardOnce: what is known is not scored again, until as many others share its set as that has slots, or its caller is told sooner.
+// TestHeardOnce: what is known is not scored again, unless its caller may be told by it; a system prompt is not heard again either.
 func TestHeardOnce(t *testing.T) {
-	f := newFilter(t, promptConfig(filters.Enforce))
-	h := f.prompt.heard
+	cfg := promptConfig(filters.Enforce)
+	cfg.Prompt.Roles = map[string]float64{"strict": 0.6}
+	f := newFilter(t, cfg)
+	for _, first := range []string{"You are helpful.", ""} {
+		x := chat(t, map[string]any{"model": "m", "messages": []any{
+			map[string]any{"role": "system", "content": first}, map[string]any{"role": "user", "content": "Tell me about lighthouses."},
+		}})
+		was := highestOf(f, x)
+		f.prompt.heard.plant(0.7)
+		if got := highestOf(f, x); was >= 0.6 || math.Abs(got-0.7) > 1.0/heardSteps {
+			t.Errorf("scored %v, then %v; 0.7 is what is remembered", was, got)
+		}
+		p := f.begin(x)
+		p.prompt.turns.read(&x.Document)
+		if l := p.listen(&x.Document); l.begun || l.system != 0 {
+			t.Errorf("the system prompt %q is heard again", first)
+		}
+		f.release(p)
+		x.Identity = &filters.Identity{Roles: []string{"strict"}}
+		if got := highestOf(f, x); math.Abs(got-was) > 1.0/heardSteps {
+			t.Errorf("for whom 0.7 is told it is %v, want %v", got, was)
+		}
+	}
+}
+
+// plant makes v the score of every message that has one.
+func (h *heard) plant(v float64) {
+	for i := range h.sets {
+		for j := range h.sets[i] {
+			if e := h.sets[i][j].Load(); e&heardScore != 0 {
+				h.sets[i][j].Store(e&^heardScore | uint64(v*heardSteps))
+			}
+		}
+	}
+}
+
+// TestHeardSet: the latest of a set are known, each by its latest score.
+func TestHeardSet(t *testing.T) {
+	h := newHeard()
+	is := func(sum uint64, want float64) {
+		t.Helper()
+		if v, known := h.score(sum); !known || math.Abs(v-want) > 1.0/heardSteps {
+			t.Errorf("%v, %v; want %v", v, known, want)
+		}
+	}
 	h.add(1<<40, 0.5)
-	if v, known := h.score(1 << 40); !known || math.Abs(v-0.5) > 1.0/heardSteps {
-		t.Errorf("%v, %v", v, known)
-	}
+	is(1<<40, 0.5)
+	h.add(2<<40, 1)
 	h.add(1<<40, 0.25)
-	if v, _ := h.score(1 << 40); math.Abs(v-0.25) > 1.0/heardSteps {
-		t.Errorf("the score is %v still", v)
-	}
-	if _, known := h.score(2 << 40); known {
-		t.Error("another is known")
-	}
+	is(1<<40, 0.25)
+	is(2<<40, 1)
 	for i := range uint64(len(heardSet{})) {
 		h.add((3+i)<<40, 0)
+		is((3+i)<<40, 0)
 	}
-	if _, known := h.score(1 << 40); known {
-		t.Error("more are known than a set has slots")
+	for _, sum := range []uint64{1 << 40, 2 << 40, 99 << 40} {
+		if _, known := h.score(sum); known {
+			t.Errorf("%x is known", sum)
+		}
 	}
 }
 
