@@ -203,6 +203,9 @@ func TestInterleaved(t *testing.T) {
 			for _, p := range chosen {
 				r := []rune(rest[p])
 				n := rapid.IntRange(0, min(len(r), 9)).Draw(t, "n")
+				if len(frames) > maxFrames/2 {
+					n = len(r) // more may not wait than maxFrames
+				}
 				frames = append(frames, "data: {\"choices\":["+fmt.Sprintf(all[p].format, quote(string(r[:n]), ascii))+"]}\n\n")
 				rest[p] = string(r[n:])
 				open = open || rest[p] != ""

@@ -192,7 +192,7 @@ func digits(t *text, i int) (end, n int, a answer) {
 	return end, n, yes
 }
 
-// parenthesised wants (NPA) NXX-XXXX, the way North America writes it.
+// parenthesised wants the area in parentheses, then seven digits, the way North America writes it.
 func parenthesised(t *text, i int) (int, answer) {
 	for _, p := range [...]string{"(###) ###-####", "(###)###-####"} {
 		f := form{pattern: p}
