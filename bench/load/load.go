@@ -7,10 +7,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -146,9 +146,6 @@ type Client struct {
 	number []byte // in req; what makes its prompt another
 }
 
-// prompts counts the prompts that were sent.
-var prompts atomic.Uint64
-
 // Dial opens a connection for sending req, which Chat has made.
 func Dial(addr string, req []byte) (*Client, error) {
 	c, err := net.Dial("tcp", addr)
@@ -156,16 +153,16 @@ func Dial(addr string, req []byte) (*Client, error) {
 		return nil, err
 	}
 	req = bytes.Clone(req)
-	at := bytes.Index(req, []byte(number))
+	at := bytes.LastIndex(req, []byte(number))
 	return &Client{c: c, r: bufio.NewReaderSize(c, 64<<10), req: req, number: req[at : at+len(number)]}, nil
 }
 
 // send sends the request.
 func (c *Client) send() error {
 	if !c.Again {
-		n := prompts.Add(1)
+		n := rand.Uint64()
 		for i := range c.number {
-			c.number[len(number)-1-i] = byte('0' + n%10)
+			c.number[i] = byte('0' + n%10)
 			n /= 10
 		}
 	}
@@ -228,7 +225,7 @@ func (c *Client) Rest() error {
 // Close closes the connection.
 func (c *Client) Close() { _ = c.c.Close() }
 
-// number is where a Client counts its prompts.
+// number is what a Client writes another number over.
 const number = "0000000000"
 
 // Chat is a chat request whose prompt has about size bytes.
