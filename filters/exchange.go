@@ -50,6 +50,9 @@ type Exchange struct {
 	Endpoint *engine.Route
 	Allow    string
 
+	// proxy.begin: the whole body has come with the head, or there is none: what a filter asks of somebody else about both it may
+	// ask once.
+	BodyHere bool
 	// proxy.body: the body, read once. Document is valid when HasDocument is set; its Body is Body, decoded where the
 	// content encoding was undone for reading.
 	Body        []byte
@@ -84,6 +87,8 @@ type Exchange struct {
 
 	// ratelimit: what the answer's limit headers say.
 	Limits LimitHeaders
+	// ratelimit: the limits that the head decides are still to be asked, together with the body's.
+	LimitsDue bool
 	// ratelimit: what was taken, to be given back or settled.
 	Taken []Taking
 	// ratelimit and circuit: time spent waiting on purpose.

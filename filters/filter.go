@@ -65,7 +65,9 @@ type Env struct {
 	Pools   *upstream.Pools
 	// Routes are the names of the policy's own routes.
 	Routes []string
-	Now    func() time.Time
+	// ByModel reports whether one of them goes by the model: which route a request takes is then known with its body only.
+	ByModel bool
+	Now     func() time.Time
 	// Redis is the one that the policy names under filters.ratelimit.store; bans and revocations are shared through it too.
 	// Nil when the limits are kept in memory. Nothing is sent to it before Run.
 	Redis *Redis

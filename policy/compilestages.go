@@ -18,7 +18,8 @@ func (c *compiler) stages(s *Snapshot, tree any) []filters.Stage {
 	}
 	env := filters.Env{
 		Metrics: c.env.Metrics, Log: c.env.Log, Events: c.env.Events, Pools: s.Pools, Now: c.env.Now, ReadFile: c.readFile,
-		Routes: routeNames(s.routes), Trusted: s.Trusted.Contains,
+		Routes: routeNames(s.routes), ByModel: slices.ContainsFunc(s.routes, func(r route) bool { return len(r.models) > 0 }),
+		Trusted: s.Trusted.Contains,
 	}
 	c.unknownFilters(sections)
 	built := map[string]filters.Stage{}

@@ -22,6 +22,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx) *exchange {
 	e.setID(e.Request.Peek("X-Request-Id"))
 	e.conn = clientConn(ctx.Conn())
 	e.conn.begin(&e.cancel)
+	e.BodyHere = e.conn.whole()
 	e.Peer = address(ctx.RemoteAddr())
 	e.Client = e.Peer
 	s.open.Add(1)

@@ -97,6 +97,9 @@ func (c *conn) begin(cancel *upstream.Cancel) {
 	}
 }
 
+// whole reports whether the request whose head was read last has come to its end, and nothing follows it yet.
+func (c *conn) whole() bool { return c != nil && c.front.guard.atRest() }
+
 // end unties the exchange. After it, hanging up cancels nobody.
 func (c *conn) end() {
 	if c != nil {

@@ -46,9 +46,11 @@ type trip struct {
 	cmds  []*redis.Cmd
 	fate  atomic.Int32  // of who waits
 	done  chan struct{} // closed at the end; nil where nobody waits
-	// settles is the filter whose takings it corrects, settled those: memory is corrected instead when Redis does not hear of it.
-	settles *Filter
+	// What nobody waits for has the filter that it is by, the takings that it corrects, and the limits that it charges a request for
+	// which has ended: memory is corrected or charged instead when Redis does not hear of it.
+	by      *Filter
 	settled []settlement
+	charged []ask
 
 	granted bool
 	out     []answer
@@ -251,9 +253,13 @@ func (r *remote) arrive(t *trip) {
 	if t.err != nil && t.err != errBroken {
 		_ = r.failed(t.err)
 	}
-	if t.done != nil {
+	switch {
+	case t.done != nil:
 		close(t.done)
-	} else if t.err != nil {
-		t.settles.settleMirrors(t.settled)
+	case t.err != nil:
+		t.by.settleMirrors(t.settled)
+		t.by.chargeHere(t.charged)
+	case len(t.charged) > 0:
+		r.learn(t.charged, t.out, t.by.clock.micros())
 	}
 }

@@ -194,7 +194,7 @@ func TestTooMuchWaits(t *testing.T) {
 	f := w.patient(s, budget(1_000_000))
 	x := w.reserved(f)
 	s.freeze(true)
-	for f.remote.send(&trip{op: "settle", settles: f}) == nil {
+	for f.remote.send(&trip{op: "settle", by: f}) == nil {
 	}
 	if n := f.remote.courier.len(); n != mostWaiting {
 		t.Errorf("%d wait; want %d", n, mostWaiting)

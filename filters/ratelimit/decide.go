@@ -10,12 +10,21 @@ type decision struct {
 	key  keyBuffer
 }
 
-// Request asks the limits that the head is enough for.
-func (f *Filter) Request(x *filters.Exchange) filters.Verdict { return f.decide(x, f.head) }
+// Request asks the limits that the head is enough for, unless asking them with the body's spares a round trip.
+func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
+	if f.remote != nil && x.BodyHere && !x.Dry && len(f.head) > 0 && len(f.body) > 0 {
+		return f.putOff(x)
+	}
+	return f.decide(x, f.head)
+}
 
 // Body asks the limits that count tokens or go by the model, and lessens a request that is beyond a limit which degrades.
 func (f *Filter) Body(x *filters.Exchange) filters.Verdict {
-	v := f.decide(x, f.body)
+	limits := f.body
+	if x.LimitsDue {
+		x.LimitsDue, x.Limits, limits = false, filters.LimitHeaders{}, f.both
+	}
+	v := f.decide(x, limits)
 	if v.Passed() && x.Degraded != "" {
 		f.lessen(x)
 	}

@@ -49,7 +49,7 @@ func compile(cfg *Limit, index int, shared *Config, prev *limit, id uint64, env 
 	if cfg.shapes() {
 		l.depth = int(*cfg.Burst)
 	}
-	l.onBody = l.count != Requests || l.by.kind == byModel || l.scope.needsBody()
+	l.onBody = l.count != Requests || l.by.kind == byModel || l.scope.needsBody(env.ByModel)
 	l.ledger = compileLedger(cfg, prev, id)
 	if l.count != Requests {
 		l.history = &history{}

@@ -22,6 +22,7 @@ type Filter struct {
 	limits []*limit // in policy order; Taking.Limit is an index into it
 	head   []*limit // decided by the head, in the order of their locks
 	body   []*limit // decided once the body is known, likewise
+	both   []*limit // all of them, likewise
 	clock  *clock
 	env    filters.Env
 	remote *remote // nil where accounts are in memory
@@ -54,7 +55,9 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 		f.limits = append(f.limits, l)
 	}
 	f.gone = f.lost(prev)
-	f.head, f.body = f.phase(false), f.phase(true)
+	f.head = f.ordered(func(l *limit) bool { return !l.onBody })
+	f.body = f.ordered(func(l *limit) bool { return l.onBody })
+	f.both = f.ordered(func(*limit) bool { return true })
 	return f, nil
 }
 
@@ -92,12 +95,12 @@ func (f *Filter) shared() *remote {
 	return f.remote
 }
 
-// phase lists the limits that are decided by the head or by the body, in the order in which their locks are taken: the
-// accounts that all requests share come last, so that they are held shortest.
-func (f *Filter) phase(onBody bool) []*limit {
+// ordered lists limits in the order in which their locks are taken: the accounts that all requests share come last, so that
+// they are held shortest.
+func (f *Filter) ordered(which func(*limit) bool) []*limit {
 	var out []*limit
 	for _, l := range f.limits {
-		if l.onBody == onBody && l.Mode != filters.Off {
+		if which(l) && l.Mode != filters.Off {
 			out = append(out, l)
 		}
 	}

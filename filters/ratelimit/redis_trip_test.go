@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestOneRoundTripForARequest: Redis itself counts the calls. Four limits on requests are one call; a limit on tokens is one
-// more when the body is known, and one, which nobody waits for, when the answer is.
+// TestOneRoundTripForARequest: Redis itself counts the calls. Four limits on requests are one call; with a limit on tokens it is one
+// call for all five when the body has come with the head, and one more when it has not; and one, which nobody waits for, when the
+// answer is known.
 func TestOneRoundTripForARequest(t *testing.T) {
 	s := realRedis(t)
 	c := redis.NewClient(&redis.Options{Addr: s.addr})
@@ -34,7 +35,7 @@ func TestOneRoundTripForARequest(t *testing.T) {
 		{Name: "all", By: by("global"), Limit: 1000, Per: time.Hour}, {Name: "ip", By: by("ip"), Algorithm: SlidingWindow, Limit: 1000, Per: time.Hour},
 		{Name: "user", By: by("user"), Limit: 1000, Per: time.Hour}, {Name: "path", By: by("endpoint"), Algorithm: FixedWindow, Limit: 1000, Per: time.Hour},
 	}
-	f := func(want int, who caller, limits ...Limit) {
+	f := func(want int, bodyHere bool, who caller, limits ...Limit) {
 		t.Helper()
 		filter := w.replica(redisConfig(s), limits...)
 		if err := filter.remote.script.Load(context.Background(), c).Err(); err != nil {
@@ -43,6 +44,7 @@ func TestOneRoundTripForARequest(t *testing.T) {
 		before := calls()
 		for range 20 {
 			x := w.exchange(who)
+			x.BodyHere = bodyHere
 			if !filter.Request(x).Passed() || !filter.Body(x).Passed() {
 				t.Fatal("refused")
 			}
@@ -54,6 +56,9 @@ func TestOneRoundTripForARequest(t *testing.T) {
 			t.Errorf("%d calls for 20 requests; want %d", got, 20*want)
 		}
 	}
-	f(1, caller{subject: "ann"}, four...)
-	f(3, chat(`,"max_tokens":9`), append(four, Limit{Name: "tokens", By: by("tenant"), Limit: 1_000_000, Per: time.Hour, Count: Tokens})...)
+	five := append(four[:4:4], Limit{Name: "tokens", By: by("tenant"), Limit: 1_000_000, Per: time.Hour, Count: Tokens})
+	f(1, false, caller{subject: "ann"}, four...)
+	f(1, true, caller{subject: "ann"}, four...)
+	f(3, false, chat(`,"max_tokens":9`), five...)
+	f(2, true, chat(`,"max_tokens":9`), five...)
 }

@@ -18,8 +18,10 @@ type Scope struct {
 	Tenants []string `yaml:"tenants" doc:"tenants of the caller" example:"[acme]"`
 }
 
-// needsBody says whether only the body tells if the limit is for a request.
-func (s *Scope) needsBody() bool { return len(s.Models) > 0 }
+// needsBody says whether only the body tells if the limit is for a request; byModel is whether routes go by the model.
+func (s *Scope) needsBody(byModel bool) bool {
+	return len(s.Models) > 0 || byModel && len(s.Routes) > 0
+}
 
 // all says whether the limit is for every request.
 func (s *Scope) all() bool {

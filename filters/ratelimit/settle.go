@@ -6,6 +6,9 @@ import "blaze/filters"
 // refused or failed elsewhere stay counted: they were made. Tokens are corrected to what was really used; what is beyond
 // the reservation becomes the account's debt.
 func (f *Filter) Settle(x *filters.Exchange) {
+	if x.LimitsDue {
+		f.charge(x)
+	}
 	if len(x.Taken) == 0 {
 		return
 	}

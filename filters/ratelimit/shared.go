@@ -33,14 +33,19 @@ func (f *Filter) take(d *decision, now int64, dry bool) (granted bool, err error
 		}
 		return true, nil
 	}
-	for i := range d.asks {
-		d.asks[i].weight = r.replicas.Load()
+	return r.takeHere(d.asks, now, dry), nil
+}
+
+// takeHere takes from this replica's share, of which Redis is told when it answers again.
+func (r *remote) takeHere(asks []ask, now int64, dry bool) (granted bool) {
+	for i := range asks {
+		asks[i].weight = r.replicas.Load()
 	}
-	granted = take(d.asks, now, dry)
+	granted = take(asks, now, dry)
 	if granted && !dry {
-		r.dirty.add(d.asks)
+		r.dirty.add(asks)
 	}
-	return granted, nil
+	return granted
 }
 
 // take asks Redis and mirrors what it says, so that its loss finds every account as it was.
@@ -48,11 +53,7 @@ func (r *remote) take(d *decision, now int64, dry bool) (bool, error) {
 	if r.broken.Load() {
 		return false, errBroken
 	}
-	calls := make([]call, len(d.asks))
-	for i := range d.asks {
-		a := &d.asks[i]
-		calls[i] = call{key: r.key(a.limit, a.digest), rule: &a.ledger.rule, units: a.charge, least: a.least, optional: a.optional}
-	}
+	calls := r.calls(d.asks)
 	op := "take"
 	if dry {
 		op = "look"
@@ -64,8 +65,23 @@ func (r *remote) take(d *decision, now int64, dry bool) (bool, error) {
 	if r.cfg.Mode == Cluster && !granted && !dry {
 		r.undo(calls, out)
 	}
-	for i := range d.asks {
-		a := &d.asks[i]
+	r.learn(d.asks, out, now)
+	return granted, nil
+}
+
+func (r *remote) calls(asks []ask) []call {
+	calls := make([]call, len(asks))
+	for i := range asks {
+		a := &asks[i]
+		calls[i] = call{key: r.key(a.limit, a.digest), rule: &a.ledger.rule, units: a.charge, least: a.least, optional: a.optional}
+	}
+	return calls
+}
+
+// learn notes what Redis says of each account.
+func (r *remote) learn(asks []ask, out []answer, now int64) {
+	for i := range asks {
+		a := &asks[i]
 		a.weight, a.fits, a.charge, a.mark = 1, out[i].fits == 1, out[i].units, out[i].mark
 		a.reading = reading{wait: out[i].wait, used: out[i].used, reset: out[i].reset}
 		a.ledger.mirror(a.key, a.net, a.used, now)
@@ -73,7 +89,6 @@ func (r *remote) take(d *decision, now int64, dry bool) (bool, error) {
 			r.hopeless.note(a, now)
 		}
 	}
-	return granted, nil
 }
 
 // undo gives back what a cluster's nodes took of a request that another node refused.
@@ -104,7 +119,7 @@ func (f *Filter) settleAll(x *filters.Exchange, now int64) {
 		ledger := l.ledger.live()
 		if f.remote != nil && f.live.Load() {
 			if t == nil {
-				t = &trip{op: "settle", settles: f}
+				t = &trip{op: "settle", by: f}
 			}
 			t.calls = append(t.calls, call{key: f.remote.key(l, taken.Digest), rule: &ledger.rule, units: used - taken.Amount, mark: taken.Mark})
 			t.settled = append(t.settled, settlement{l, *taken, used})
