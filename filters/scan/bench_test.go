@@ -2,6 +2,7 @@ package scan
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"testing"
 
@@ -32,9 +33,31 @@ func values(n int) string {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(quote(prose[:len(prose)-i%40]))
+		b.WriteString(quote(fmt.Sprint(prose[:len(prose)-i%40], i)))
 	}
 	b.WriteString(`]}}`)
+	return b.String()
+}
+
+// errand is an agent's chat of about n bytes: tools with their schemas, calls with their arguments and what came back, metadata.
+func errand(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"model":"llama-3.1-8b-instruct","user":"user-7f3a91","metadata":{"session_id":"5f0c9e2e-6a53-4b7e-9f3f-0b8a7d1c2e44","app":"helpdesk/2.4.1",` +
+		`"started":"2026-11-03T09:12:44Z","page":"https://shop.example/orders/118?tab=items"},"messages":[{"role":"system","content":"You are helpful."}`)
+	for i := 0; b.Len() < n/2; i++ {
+		fmt.Fprintf(&b, `,{"role":"assistant","content":null,"tool_calls":[{"id":"call_%04d","type":"function","function":{"name":"search_orders","arguments":"{\"query\":\"blue lamp\",\"from\":\"2026-10-01\",\"limit\":%d}"}}]}`, i, i%50)
+		fmt.Fprintf(&b, `,{"role":"tool","tool_call_id":"call_%04d","content":"{\"orders\":[{\"id\":%d,\"title\":\"Lamp, blue (E27)\",\"price\":\"19.90 EUR\"}]}"}`, i, 100+i)
+	}
+	b.WriteString(`,{"role":"user","content":"Which one was it?"}],"tools":[`)
+	for i := 0; b.Len() < n || i == 0; i++ {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"type":"function","function":{"name":"search_orders_%d","description":"Finds the orders of a customer by title, date or state; at most limit of them.","parameters":{"type":"object",`+
+			`"properties":{"query":{"type":"string","description":"what to look for"},"from":{"type":"string","format":"date"},"state":{"type":"string","enum":["open","sent","returned"]},`+
+			`"limit":{"type":"integer","minimum":1,"maximum":50}},"required":["query"],"additionalProperties":false}}}`, i)
+	}
+	b.WriteString(`]}`)
 	return b.String()
 }
 
@@ -46,13 +69,17 @@ func BenchmarkScan(b *testing.B) {
 	for _, kind := range []struct {
 		name string
 		body func(n int) string
-	}{{"prompt", talk}, {"structure", values}} {
+	}{{"prompt", talk}, {"agent", errand}, {"structure", values}, {"agent again", errand}} {
+		again := kind.name == "agent again" // otherwise no value has been seen before
 		for _, n := range []int{512, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 8 << 20} {
 			x := filterstest.New(b, agentHead+kind.body(n))
 			b.Run(fmt.Sprintf("%s/%dB", kind.name, n), func(b *testing.B) {
 				b.ReportAllocs()
 				b.SetBytes(int64(len(x.Body)))
 				for b.Loop() {
+					if !again {
+						f.values.seed = maphash.MakeSeed()
+					}
 					scanOnce(b, f, x)
 				}
 			})

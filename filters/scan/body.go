@@ -58,8 +58,17 @@ func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Ver
 	case engine.URL:
 		return p.url(raw, at)
 	}
+	sum, known := uint64(0), false
+	if len(raw) >= worthKnowing {
+		sum, known = p.known(p.f.values, raw, aValue)
+	}
+	if known {
+		return filters.Verdict{}, false
+	}
 	v, bad := p.judge(raw, detect.Field, at)
-	if bad && p.withoutMarkup(val, raw, detect.Field, at) {
+	if !bad {
+		p.learn(p.f.values, sum)
+	} else if p.withoutMarkup(val, raw, detect.Field, at) {
 		return filters.Verdict{}, false
 	}
 	return v, bad

@@ -7,7 +7,8 @@ import (
 	"blaze/filters/scan/detect"
 )
 
-// clean remembers what was judged and found clean, and comes again with every request: header lines, names of models and tools. A
+// clean remembers what was judged and found clean, and comes again with every request: header lines, names of models and tools;
+// and, apart from them, since a body can hold many, values of bodies: an agent's metadata and tools are the same every turn. A
 // text is known by a keyed 64-bit hash of itself, of what it is and of the classes looked for; the key is made at random when the
 // filter is, so that nobody can find two texts that share one. Bounded, without a lock: a text is in one of the slots of its set,
 // the latest in the first, and is judged again when as many others have come.
@@ -25,7 +26,11 @@ const cleanMax = 512
 const (
 	aHeader uint64 = 1 + iota // a whole line
 	aName                     // a model's or tool's, its kind is added
+	aValue  uint64 = 64       // of a body
 )
+
+// worthKnowing is how long a value is that takes longer to judge than to know.
+const worthKnowing = 12
 
 // sum is the hash by which a text is known; never zero.
 func (c *clean) sum(text []byte, what uint64, want detect.Mask) uint64 {
@@ -55,18 +60,18 @@ func (c *clean) add(sum uint64) {
 
 // known reports whether text was found clean before. The sum is for learn; it is zero when text is not to be remembered: it is
 // long, or a rule has already noted something in this request and looks no more.
-func (p *pass) known(text []byte, what uint64) (sum uint64, known bool) {
+func (p *pass) known(c *clean, text []byte, what uint64) (sum uint64, known bool) {
 	if len(text) > cleanMax || p.want != p.f.want {
 		return 0, false
 	}
 	p.used = false
-	sum = p.f.clean.sum(text, what, p.want)
-	return sum, p.f.clean.has(sum)
+	sum = c.sum(text, what, p.want)
+	return sum, c.has(sum)
 }
 
 // learn remembers a text that passed, unless it was noted in shadow, or excepted.
-func (p *pass) learn(sum uint64) {
+func (p *pass) learn(c *clean, sum uint64) {
 	if sum != 0 && !p.used && p.want == p.f.want {
-		p.f.clean.add(sum)
+		c.add(sum)
 	}
 }

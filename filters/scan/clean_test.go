@@ -3,6 +3,7 @@ package scan
 import (
 	"fmt"
 	"hash/maphash"
+	"strings"
 	"testing"
 
 	"blaze/filters/filterstest"
@@ -66,6 +67,33 @@ func TestBasicIsJudged(t *testing.T) {
 	for _, line := range []string{"Authorization: Basic YWRtaW4nIG9yIDE9MS0tOng=", "Authorization: Bearer ' or 1=1--", "Authorization: Bearer ../../../etc/passwd"} {
 		if v := judge(f, filterstest.New(t, "GET /v1/models\n"+line)); !v.Denied() {
 			t.Errorf("%s: passed", line)
+		}
+	}
+}
+
+// TestValuesAreKnown: a clean value of a body is remembered, apart from header lines, whatever its place; one that is short, long or
+// refused is not.
+func TestValuesAreKnown(t *testing.T) {
+	f := newFilter(t, Config{})
+	known := func(value string) bool { return f.values.has(f.values.sum([]byte(value), aValue, f.want)) }
+	ask := func(value string) bool {
+		return judge(f, chat(t, map[string]any{"model": "m", "metadata": map[string]any{"a": value}, "messages": []any{}})).Passed()
+	}
+	const url, attack = "https://shop.example/orders/118?tab=items", "1' or 1=1 -- a long one"
+	if known(url) || !ask(url) || !known(url) || !ask(url) {
+		t.Errorf("a clean value is not remembered")
+	}
+	if f.clean.has(f.clean.sum([]byte(url), aValue, f.want)) {
+		t.Error("values of bodies take the places of header lines")
+	}
+	for range 2 {
+		if ask(attack) || known(attack) {
+			t.Fatal("an attack is known as clean")
+		}
+	}
+	for _, value := range []string{"short", strings.Repeat("long enough ", 100)} {
+		if !ask(value) || known(value) {
+			t.Errorf("%.20q is remembered", value)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func picture(t *testing.T, url string) *filters.Exchange {
 	return chat(t, map[string]any{"model": "m", "messages": []any{map[string]any{"role": "user", "content": []any{part}}}})
 }
 
-// TestExceptedIsNotClean: a header that passes by an exception is not remembered as clean for another.
+// TestExceptedIsNotClean: what passes by an exception, in a header or a body, is not remembered as clean for another place.
 func TestExceptedIsNotClean(t *testing.T) {
 	f := newFilter(t, Config{Except: []Exception{{Rule: "sqli", Field: "header.x-a"}}})
 	for range 3 {
@@ -66,6 +66,15 @@ func TestExceptedIsNotClean(t *testing.T) {
 		}
 		if v := judge(f, filterstest.New(t, "GET /v1/models\nX-B: 1' or 1=1 --")); !v.Denied() {
 			t.Fatal("passes where there is no exception")
+		}
+	}
+	f = newFilter(t, Config{Except: []Exception{{Rule: "sqli", Field: "body.metadata.a"}}})
+	ask := func(key string) filters.Verdict {
+		return judge(f, chat(t, map[string]any{"model": "m", "metadata": map[string]any{key: "1' or 1=1 -- a long one"}, "messages": []any{}}))
+	}
+	for range 3 {
+		if !ask("a").Passed() || !ask("b").Denied() {
+			t.Fatal("an exception of one field of a body holds for another")
 		}
 	}
 }

@@ -53,14 +53,14 @@ func (p *pass) headers() filters.Verdict {
 		if bearer(line) {
 			continue
 		}
-		sum, known := p.known(line, aHeader)
+		sum, known := p.known(p.f.clean, line, aHeader)
 		if known {
 			continue
 		}
 		if v, bad := p.header(line); bad {
 			return v
 		}
-		p.learn(sum)
+		p.learn(p.f.clean, sum)
 	}
 	return filters.Pass()
 }

@@ -20,7 +20,7 @@ const (
 
 // named judges the name of a model or tool, which comes again with every request.
 func (p *pass) named(b []byte, kind engine.Kind, at spot) (filters.Verdict, bool) {
-	sum, known := p.known(b, aName+uint64(kind))
+	sum, known := p.known(p.f.clean, b, aName+uint64(kind))
 	if known {
 		return filters.Verdict{}, false
 	}
@@ -29,7 +29,7 @@ func (p *pass) named(b []byte, kind engine.Kind, at spot) (filters.Verdict, bool
 	}
 	v, bad := p.name(b, kind, at)
 	if !bad && p.names {
-		p.learn(sum)
+		p.learn(p.f.clean, sum)
 	}
 	return v, bad
 }

@@ -31,7 +31,8 @@ type Filter struct {
 	limits   *telemetry.Counter
 	excepted *telemetry.Counter
 	others   [others]*telemetry.Counter
-	clean    *clean
+	clean    *clean       // of heads and names
+	values   *clean       // of bodies
 	secrets  *secretsRule // nil when it is off
 
 	unseen unseenSet // the characters that are looked for in prompts
@@ -47,7 +48,7 @@ func New(cfg Config, prev *Filter, env filters.Env) (*Filter, error) {
 	if err := errors.Join(cfg.check(), checkExceptions(cfg.Except, env.Routes)); err != nil {
 		return nil, err
 	}
-	f := &Filter{cfg: cfg, rules: cfg.structural(), log: env.Log, scratch: &sync.Pool{New: func() any { return new(pass) }}, clean: &clean{seed: maphash.MakeSeed()}}
+	f := &Filter{cfg: cfg, rules: cfg.structural(), log: env.Log, scratch: &sync.Pool{New: func() any { return new(pass) }}, clean: &clean{seed: maphash.MakeSeed()}, values: &clean{seed: maphash.MakeSeed()}}
 	if prev != nil {
 		f.set = prev.set // the rules are the program's, not the policy's
 	} else {
