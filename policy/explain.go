@@ -315,6 +315,15 @@ func ParseCall(text []byte, client netip.Addr, key string, now time.Time) (Call,
 // Explain compiles the policy of o, without serving it, and judges the call by it.
 func Explain(o Options, c Call) (*Trace, error) {
 	o.fill()
+	snap, err := o.offline()
+	if err != nil {
+		return nil, err
+	}
+	return snap.Explain(c, o.Gate)
+}
+
+// offline compiles the policy of o, once filled in, for judging alone: nothing is asked over the network.
+func (o *Options) offline() (*Snapshot, error) {
 	f := newFiles()
 	src, _, err := o.sources(f)
 	if err != nil {
@@ -322,9 +331,5 @@ func Explain(o Options, c Call) (*Trace, error) {
 	}
 	env := o.env(f)
 	env.Offline = true
-	snap, err := Compile(src, nil, env)
-	if err != nil {
-		return nil, err
-	}
-	return snap.Explain(c, o.Gate)
+	return Compile(src, nil, env)
 }

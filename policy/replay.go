@@ -25,14 +25,7 @@ func Replay(o Options, logs ...io.Reader) (*Difference, error) {
 	o.fill()
 	clock := time.Unix(0, 0) // before every record
 	o.Now = func() time.Time { return clock }
-	f := newFiles()
-	src, _, err := o.sources(f)
-	if err != nil {
-		return nil, missing(o.Path, err)
-	}
-	env := o.env(f)
-	env.Offline = true
-	snap, err := Compile(src, nil, env)
+	snap, err := o.offline()
 	if err != nil {
 		return nil, err
 	}
