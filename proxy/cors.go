@@ -9,10 +9,10 @@ import (
 )
 
 // preflight answers a browser's question whether its page may ask at all (Fetch, CORS-preflight): before auth, since a
-// preflight carries no credentials; and OPTIONS *, which is no request for anybody behind. It reports whether the request
-// was one of these.
+// preflight carries no credentials; and OPTIONS that is no request for anybody behind. It reports whether the request was one of
+// these.
 func (e *exchange) preflight() bool {
-	if asksServer(e.Request) { // an answer that says nothing but that somebody is there
+	if asksUs(e.Request) { // an answer that says nothing but that somebody is there
 		e.ctx.SetStatusCode(fasthttp.StatusNoContent)
 		e.Status = fasthttp.StatusNoContent
 		e.ctx.Response.Header.Set("X-Request-Id", e.ID)

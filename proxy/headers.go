@@ -36,6 +36,9 @@ func (e *exchange) outgoing() {
 		h.SetCanonical(forwardedProto, http)
 	}
 	h.SetCanonical(requestID, e.id[:len(e.ID)])
+	if n, said := hopsLeft(h); said {
+		h.Set(maxForwards, strconv.Itoa(n-1))
+	}
 	if e.ownSpan {
 		e.scratch = e.Trace.Append(e.scratch[:0])
 		h.SetBytesV("Traceparent", e.scratch)

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -130,6 +131,36 @@ func TestRequestHygiene(t *testing.T) {
 	if seen, answer = ask("X-Request-Id: a b\r\nContent-Length: 75\r\n\r\n" + question); strings.Contains(seen+answer, "a b") {
 		t.Errorf("a forged request id passes: %q", seen)
 	}
+}
+
+// TestMaxForwards: an OPTIONS request that may not be forwarded any more is answered here, any other with one less; what other
+// methods say of it is no concern of a proxy (RFC 9110, 7.6.2).
+func TestMaxForwards(t *testing.T) {
+	back := record(t)
+	s := serveBefore(t, vectorsPolicy, "http://"+back.ln.Addr().String())
+	f := func(method, fields, passes string, status int) {
+		t.Helper()
+		got := s.whole(t, method+" /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"+fields+"\r\n")
+		reqs, bad, seen := back.take()
+		if !strings.HasPrefix(got, fmt.Sprintf("HTTP/1.1 %d ", status)) || len(bad) > 0 || len(reqs) > 1 || (len(reqs) == 1) != (passes != "") {
+			t.Errorf("%s %q: got %q; the model server saw %q %q", method, fields, got, reqs, bad)
+		}
+		if !strings.Contains(string(seen), passes) {
+			t.Errorf("%s %q: the model server saw %q; want %s", method, fields, seen, passes)
+		}
+	}
+	const name = "Max-Forwards: "
+	f("OPTIONS", name+"0\r\n", "", 204)
+	f("OPTIONS", name+"00\r\n", "", 204)
+	f("OPTIONS", name+"5\r\n", "\r\n"+name+"4\r\n", 200)
+	f("OPTIONS", "max-forwards: 1\r\n", "\r\n"+name+"0\r\n", 200)
+	f("OPTIONS", name+"99999999999999999999999\r\n", "\r\n"+name+"999999\r\n", 200)
+	f("OPTIONS", name+"3\r\n"+name+"3\r\n", "", 204)
+	f("OPTIONS", name+"\r\n", "", 204)
+	f("OPTIONS", name+"-1\r\n", "", 204)
+	f("OPTIONS", name+"x\r\n", "", 204)
+	f("OPTIONS", "", "OPTIONS /x ", 200)
+	f("GET", name+"0\r\n", "\r\n"+name+"0\r\n", 200)
 }
 
 // TestAnswerHygiene: what a model server says of its own connection does not reach the client, and what reaches it is one

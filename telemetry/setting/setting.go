@@ -5,6 +5,7 @@ package setting
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -88,7 +89,7 @@ var units = []struct {
 	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
 }
 
-// UnmarshalText reads "16MiB"; negative sizes and overflow are errors.
+// UnmarshalText reads "16MiB" and "1.5MiB"; negative sizes, fractions of a byte, exponents and overflow are errors.
 func (b *Bytes) UnmarshalText(text []byte) error {
 	s, size := strings.TrimSpace(string(text)), int64(1)
 	for _, u := range units {
@@ -98,7 +99,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 		}
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f < 0 || f != f || f*float64(size) >= 1<<62 {
+	if err != nil || strings.Trim(s, "0123456789.") != "" || size == 1 && f != math.Trunc(f) || f*float64(size) >= 1<<62 {
 		return errors.New("not a size")
 	}
 	*b = Bytes(f * float64(size))
