@@ -35,6 +35,7 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	hash := `hash: "sha256:` + userHash + `"`
+	f(`proxy: {max_body: 16}`, `p.yaml:2:9: warning: proxy.max_body: want room for a request, such as 16MiB; got 16B`)
 	f(`proxy: {trusted_proxies: [0.0.0.0/0]}`,
 		`p.yaml:2:27: warning: proxy.trusted_proxies[0]: want the networks of your own proxies; got "0.0.0.0/0", which lets every caller choose its own address`)
 	f(`upstreams: {model: {targets: [{url: "http://127.0.0.1:1"}], headers: {set: {authorization: "Bearer letmein"}}}}`,

@@ -17,6 +17,9 @@ import (
 // soon is how far ahead an end is warned of.
 const soon = 30 * 24 * time.Hour
 
+// smallBody is what hardly a request's body fits in: whoever writes 16 means 16MiB.
+const smallBody setting.Bytes = 1 << 10
+
 // warn notes what is legal in a compiled policy but hardly meant.
 func (c *compiler) warn(s *Snapshot, upstreams map[string]upstream.Config) {
 	c.warnSecrets("", c.tree)
@@ -131,6 +134,9 @@ func (c *compiler) warnProxy(s *Snapshot) {
 		if strings.HasSuffix(n, "/0") {
 			c.warning(decode.At("proxy.trusted_proxies", i), "the networks of your own proxies", quote(n)+", which lets every caller choose its own address")
 		}
+	}
+	if n := s.Proxy.MaxBody; n < smallBody {
+		c.warning("proxy.max_body", "room for a request, such as 16MiB", n.String())
 	}
 	if s.TLS == nil {
 		return

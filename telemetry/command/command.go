@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"blaze/telemetry/setting"
 )
 
 // Process is what a command may use of the world outside.
@@ -76,7 +78,15 @@ func (g Program) Run(ctx context.Context, p Process, args []string) int {
 			return int(g.run(ctx, p, c, args))
 		}
 	}
-	fmt.Fprintf(p.Stderr, "%s: unknown command %q\n\n", g.Name, name)
+	hint := ""
+	names := make([]string, len(g.Commands))
+	for i, c := range g.Commands {
+		names[i] = c.Name
+	}
+	if near := setting.Nearest(name, names); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	fmt.Fprintf(p.Stderr, "%s: unknown command %q%s\n\n", g.Name, name, hint)
 	g.usage(p.Stderr)
 	return int(Misused)
 }
@@ -99,7 +109,7 @@ func (g Program) run(ctx context.Context, p Process, c Command, args []string) E
 			err = Misuse(err)
 		}
 	default:
-		err = Misuse(err)
+		err = Misuse(meant(err, f))
 	}
 	var code Exit
 	var mistake misuse
@@ -114,6 +124,20 @@ func (g Program) run(ctx context.Context, p Process, c Command, args []string) E
 	}
 	fmt.Fprintf(p.Stderr, "%s: %v\n", g.Name, err)
 	return Problem
+}
+
+// meant says which flag an unknown one was probably meant to be.
+func meant(err error, f *pflag.FlagSet) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var names []string
+	f.VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+	if near := setting.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		return fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return err
 }
 
 // counts says whether there are too many arguments or too few.

@@ -58,6 +58,8 @@ func TestRun(t *testing.T) {
 	f("help", 0, "Flags of greet:", "")
 	f("dance", 2, "", `unknown command "dance"`)
 	f("--dance", 2, "", "unknown flag: --dance\nusage: tool greet [flags] [WHERE]")
+	f("gret", 2, "", `unknown command "gret"; did you mean "greet"?`)
+	f("--tims 2", 2, "", "unknown flag: --tims; did you mean --times?\nusage: tool greet [flags] [WHERE]")
 	f("--times many", 2, "", "--times")
 	f("--your-name error", 1, "", "tool: no such person\n")
 	f("--your-name wrong", 2, "", "tool: not a name\nusage:")
