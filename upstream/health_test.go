@@ -170,67 +170,6 @@ func TestRunChecks(t *testing.T) {
 	}
 }
 
-// A target killed and started again under load: no request fails but those it had begun.
-func TestTargetRestarts(t *testing.T) {
-	steady := serve(t, answers(okAnswer))
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
-	cfg := config(steady.url(), "http://"+addr)
-	cfg.Health, cfg.Retry = healthy(), retryPolicy()
-	p := makePool(t, cfg)
-	var failed, lost atomic.Int64
-	stop := make(chan struct{})
-	var done [4]chan struct{}
-	for i := range done {
-		done[i] = make(chan struct{})
-		go func() {
-			defer close(done[i])
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				switch res := ask(p, post("{}")); {
-				case errors.Is(res.err, ErrCut):
-					lost.Add(1) // it was sent and not answered: nobody may send it again
-				case res.err != nil || res.status != 200:
-					failed.Add(1)
-					t.Logf("got %+v", res)
-				}
-			}
-		}()
-	}
-	for range 5 {
-		ln, err := net.Listen("tcp", addr)
-		if err != nil {
-			t.Skipf("the port was taken: %v", err)
-		}
-		b := serveOn(ln, answers(okAnswer))
-		for b.seen.Load() < 50 && !p.targets()[1].health.down.Load() {
-			time.Sleep(time.Millisecond)
-			if p.targets()[1].breaker.state() != "closed" {
-				break
-			}
-		}
-		b.stop()
-		for range 2 {
-			p.checkOne(t.Context(), p.targets()[1])
-		}
-	}
-	close(stop)
-	for _, d := range done {
-		<-d
-	}
-	if failed.Load() != 0 || lost.Load() > 5*4 {
-		t.Errorf("%d failed, %d lost in flight over 5 restarts with 4 clients", failed.Load(), lost.Load())
-	}
-}
-
 func TestHealthProblems(t *testing.T) {
 	cfg := config("http://127.0.0.1:1")
 	cfg.Health = &Health{Path: "health x", Every: time.Millisecond, SlowStart: -1}
