@@ -69,7 +69,7 @@ func sqlRules() []Rule {
 			Pattern: `(^|['"()\d\s;])(order by (\d+\b|[(-]|if|case|\w+ ?(--|#|\())|group by [\w.]+ (having|--|with)|limit \d+ ?(,|offset|--|;|into|procedure|union)|(rlike|regexp) ?\(|case when .{1,80} then\b|case .{1,60} when .{1,40} then|having ['(-]|having \d[\w.]* ?([^\w\s.,-]|--|$|like\b|between\b|in ?\(|is\b)|having count|having \w+ ?(=|<|>)|cast ?\(.{1,80} as (char|int|signed|unsigned|varchar|nvarchar|numeric|text|decimal)|convert ?\( ?(int|char|varchar|[^)]{1,60} using))`,
 			Hits:    []string{"1 order by 10--", "1 limit 1,1", "(case when 1=1 then 1 else 2 end)"},
 			Misses:  []string{"order by tomorrow", "limit 5 items", "sorted in order by name", "Having 2 kids and 1 dog"}},
-		{ID: "sqli-comment", Class: SQLi, Why: "a comment that hides or cuts the rest of a query",
+		{ID: "sqli-comment", Class: SQLi, When: cutsOff, Why: "a comment that hides or cuts the rest of a query",
 			Any:     []string{"/*", "--", "#", ";%00", ";\x00"},
 			Pattern: `(/\*!\d*|/\*\+|\w/\*.{0,40}\*/\w|\d( \)*|\)+ ?)(--|#)[\s-]*$|\d ?\)*/\*|\) ?(--|#)\s*\w*$|;\s*(--|#)\s*$|^['")\s]*--\s*$|\w --$|^[^\s'"]{0,64}['"]\s*#|^\s*/\*[^*]{0,40}\*/\s*$|;\x00)`,
 			Hits:    []string{"1/*!50000union*/", "/*!*/", "12 --", "1) #", "admin/**/or"},
