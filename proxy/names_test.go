@@ -16,6 +16,10 @@ type names struct {
 	mood  atomic.Pointer[string]
 	asked atomic.Int64
 	wg    sync.WaitGroup
+
+	mu     sync.Mutex
+	askers []net.Conn // guarded by mu
+	ended  bool       // guarded by mu
 }
 
 const (
@@ -37,15 +41,40 @@ func nameService(t *testing.T) *names {
 	n.wg.Go(n.serve)
 	before := net.DefaultResolver
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "udp", conn.LocalAddr().String())
+		return n.dial(ctx)
 	}}
 	t.Cleanup(func() {
 		net.DefaultResolver = before
 		_ = conn.Close()
 		n.wg.Wait()
+		n.end()
 	})
 	return n
+}
+
+// dial is the resolver's connection to it.
+func (n *names) dial(ctx context.Context) (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended {
+		return nil, net.ErrClosed
+	}
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "udp", n.conn.LocalAddr().String())
+	if err == nil {
+		n.askers = append(n.askers, c)
+	}
+	return c, err
+}
+
+// end lets nobody wait for an answer any more: whoever asked while it was silent would for seconds, the test being over.
+func (n *names) end() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ended = true
+	for _, c := range n.askers {
+		_ = c.Close()
+	}
 }
 
 func (n *names) is(mood string) { n.mood.Store(&mood) }
