@@ -3,7 +3,8 @@
 // lets it pass with less. It never looks at what a request says, only at how much of it there is and whose it is.
 //
 // Reading starts at decide.go; the arithmetic is in one file for each algorithm, on the state of state.go; ledger.go keeps
-// accounts over a reload; line.go is where requests wait; tokens.go knows what an answer will cost; redis.go shares it all.
+// accounts over a reload; line.go is where requests wait; tokens.go knows what an answer will cost; redis.go shares it all, due.go
+// so that Redis is asked once.
 package ratelimit
 
 import (
