@@ -11,13 +11,14 @@ import (
 	"blaze/filters/scan/detect"
 	"blaze/filters/scan/secrets"
 	"blaze/filters/scan/ssrf"
+	"blaze/filters/scan/upload"
 	"blaze/telemetry/setting"
 	"blaze/upstream/engine"
 )
 
 // Exception is a rule that is not asked in one place.
 type Exception struct {
-	Rule  string `yaml:"rule" doc:"the rule, as the log names it (sqli-comment), or its class (sqli, ssrf, names); * stands for any run of characters" example:"sqli-comment"`
+	Rule  string `yaml:"rule" doc:"the rule, as the log names it (sqli-comment), or its class (sqli, ssrf, upload, names); * stands for any run of characters" example:"sqli-comment"`
 	Route string `yaml:"route" doc:"where alone it is excepted: the name of a route of the policy, of one of the engines (chat.completions), or a class (inference, utility, health, metrics, admin), with *; without it, on every route" example:"models.*"`
 	Field string `yaml:"field" doc:"in which field alone it is excepted: the field as the refusal names it (query.q, header.x-note, cookie.theme, form.title, path, body), a field of a JSON body with body. before it, with *; without it, in every field" example:"body.metadata.*"`
 }
@@ -131,6 +132,7 @@ func ruleNames() (names []string) {
 	for _, k := range secrets.Kinds() {
 		names = append(names, "secrets-"+k.ID)
 	}
+	names = append(append(names, upload.Rules()...), hitUpload.String())
 	names = append(names, hitSecrets.String(), hitInvisible.String(), ruleInvisible)
 	return append(names, hitNames.String(), hitSSRF.String(), ruleModelName, ruleToolName, rulePrompt)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 
 	"blaze/filters"
 	"blaze/filters/scan/detect"
@@ -57,25 +58,39 @@ func (p *pass) multipart() (filters.Verdict, bool) {
 		body = io.NewSectionReader(l, 0, l.Size())
 	}
 	u := &p.f.cfg.Upload
-	limits := upload.Limits{MaxFile: int64(u.MaxFile), MaxFiles: u.MaxFiles, Types: u.Types, Unchecked: !p.files}
 	var found filters.Verdict
+	refused := false
+	limits := upload.Limits{MaxFile: int64(u.MaxFile), MaxFiles: u.MaxFiles, Types: u.Types, Unchecked: !p.files,
+		Passes: func(r *upload.Refusal) bool {
+			found, refused = p.file(r)
+			return !refused
+		}}
 	err := upload.Read(body, string(p.x.Request.ContentType()), limits, func(key string, value []byte) bool {
-		v, bad := p.formField(key, value)
-		if bad {
-			found = v
-		}
-		return !bad
+		found, refused = p.formField(key, value)
+		return !refused
 	})
 	var r *upload.Refusal
 	switch {
 	case err == nil:
 		return filters.Verdict{}, false
-	case errors.Is(err, upload.ErrField):
+	case refused:
 		return found, true
 	case !errors.As(err, &r):
 		return filters.Fail(err), true
-	case r.Form: // not understood is not scanned: no mode lets it pass
-		return filters.Deny(badForm, r.Rule).At(place(r.Field, nil), ""), true
+	}
+	d := badForm
+	if r.Limit {
+		d = manyFiles
+	}
+	// What was not understood, or not read to its end, is not scanned: no mode and no exception lets it pass.
+	return filters.Deny(d, r.Rule).At(spotOf(r).String(), ""), true
+}
+
+// file judges what a rule has against a file. Once one is noted in shadow, no further one is.
+func (p *pass) file(r *upload.Refusal) (filters.Verdict, bool) {
+	at := spotOf(r)
+	if !p.files || p.exempt(hitUpload.String(), r.Rule, at) {
+		return filters.Verdict{}, false
 	}
 	d := filters.ThreatDetected
 	switch {
@@ -84,12 +99,15 @@ func (p *pass) multipart() (filters.Verdict, bool) {
 	case r.Limit:
 		d = manyFiles
 	}
-	v, bad := p.refuse(hitUpload, u.Rule, filters.Deny(d, r.Rule).At(place(r.Field, nil), excerpt([]byte(r.Seen), 0, len(r.Seen))))
-	if bad {
-		return v, true
-	}
-	p.files = false // in shadow: what is behind the refused file is still to be judged
-	return p.multipart()
+	v, bad := p.refuse(hitUpload, p.f.cfg.Upload.Rule, filters.Deny(d, r.Rule).At(at.String(), excerpt([]byte(r.Seen), 0, len(r.Seen))))
+	p.files = bad
+	return v, bad
+}
+
+// spotOf is the place in a form that a refusal names.
+func spotOf(r *upload.Refusal) spot {
+	kind, name, _ := strings.Cut(r.Field, ".")
+	return spot{kind: kind, name: []byte(name)}
 }
 
 // formField judges one value. The prompt of a transcription or a picture is prompt, by its place in a known form.

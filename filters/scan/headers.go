@@ -114,7 +114,8 @@ func (p *pass) headerValue(value []byte, g grammar, at spot) (filters.Verdict, b
 		return p.cookies(value)
 	}
 	if g == fileName && p.files {
-		if why := upload.BadName(string(value)); why != "" {
+		passes := func(rule string) bool { return p.exempt(hitUpload.String(), rule, at) }
+		if why := upload.BadName(string(value), passes); why != "" {
 			if v, bad := p.decide(hitUpload, p.f.cfg.Upload.Rule, why, at, excerpt(value, 0, len(value))); bad {
 				return v, true
 			}

@@ -24,7 +24,30 @@ type Limits struct {
 	Types    []string
 	// Unchecked passes files as they are.
 	Unchecked bool
+	// Passes is asked about each refusal of a file and says whether the file passes all the same, to be held against the
+	// rules that are left; nil says no.
+	Passes func(*Refusal) bool
 }
+
+// refuses reports whether r stands.
+func (l *Limits) refuses(r *Refusal) bool { return l.Passes == nil || !l.Passes(r) }
+
+// Rules lists the rules for files: those that Limits.Passes is asked about.
+func Rules() []string {
+	return []string{ruleName, ruleExtension, ruleDouble, ruleType, ruleArchive, rulePolyglot, ruleSize, ruleCount}
+}
+
+// The rules.
+const (
+	ruleName      = "upload-name"
+	ruleExtension = "upload-extension"
+	ruleDouble    = "upload-double-extension"
+	ruleType      = "upload-type"
+	ruleArchive   = "upload-archive"
+	rulePolyglot  = "upload-polyglot"
+	ruleSize      = "upload-size"
+	ruleCount     = "upload-count"
+)
 
 // Bounds that no policy changes.
 const (
@@ -34,7 +57,8 @@ const (
 )
 
 // Refusal says why a form is refused. Limit is set when a bound was reached, Form when two parsers could read it
-// differently; else the rule found a file nobody wants.
+// differently; else the rule found a file nobody wants. Field is a kind of place and, behind a dot, the name that the
+// client gave it.
 type Refusal struct {
 	Rule, Field, Seen string
 	Limit, Form       bool
@@ -79,10 +103,8 @@ func Read(r io.Reader, contentType string, limits Limits, field Field) error {
 			}
 			names[name] = true
 			err = readField(part, name, field)
-		} else if files++; files > limits.MaxFiles && !limits.Unchecked {
-			err = &Refusal{Rule: "upload-count", Field: "form." + name, Limit: true}
-		} else {
-			err = readFile(part, name, file, limits)
+		} else if files++; !limits.Unchecked {
+			err = limits.readFile(part, name, file, files)
 		}
 		if err != nil {
 			return err
@@ -165,12 +187,13 @@ func readField(part io.Reader, name string, field Field) error {
 	return nil
 }
 
-func readFile(part io.Reader, name, file string, limits Limits) error {
+// readFile judges the form's nth file.
+func (l *Limits) readFile(part io.Reader, name, file string, nth int) error {
 	where := "form." + name
-	if limits.Unchecked {
-		return nil
+	if r := (&Refusal{Rule: ruleCount, Field: where, Limit: true}); nth > l.MaxFiles && l.refuses(r) {
+		return r
 	}
-	if why := BadName(file); why != "" {
+	if why := BadName(file, func(rule string) bool { return !l.refuses(&Refusal{Rule: rule, Field: where, Seen: file}) }); why != "" {
 		return &Refusal{Rule: why, Field: where, Seen: file}
 	}
 	head := make([]byte, sniff)
@@ -180,23 +203,38 @@ func readFile(part io.Reader, name, file string, limits Limits) error {
 	}
 	head = head[:n]
 	kind := mimetype.Detect(head)
-	if n > 0 && !allowed(kind, limits.Types) {
-		return &Refusal{Rule: "upload-type", Field: where, Seen: kind.String()}
+	if r := (&Refusal{Rule: ruleOf(kind), Field: where, Seen: kind.String()}); n > 0 && !allowed(kind, l.Types) && l.refuses(r) {
+		return r
 	}
 	w := watch{medium: medium(kind)}
 	size := int64(n)
 	_, _ = w.Write(head)
-	rest, err := io.Copy(&w, io.LimitReader(part, limits.MaxFile-size+1))
-	if size += rest; size > limits.MaxFile {
-		return &Refusal{Rule: "upload-size", Field: where, Limit: true}
+	rest, err := io.Copy(&w, io.LimitReader(part, l.MaxFile-size+1))
+	if size+rest > l.MaxFile {
+		if r := (&Refusal{Rule: ruleSize, Field: where, Limit: true}); l.refuses(r) {
+			return r
+		}
+		_, err = io.Copy(&w, part)
 	}
 	if err != nil {
 		return malformed(where, "")
 	}
-	if w.polyglot() {
-		return &Refusal{Rule: "upload-polyglot", Field: where, Seen: kind.String()}
+	if r := (&Refusal{Rule: rulePolyglot, Field: where, Seen: kind.String()}); w.polyglot() && l.refuses(r) {
+		return r
 	}
 	return nil
+}
+
+// ruleOf is the rule that refuses a file of a kind that is not among the types.
+func ruleOf(kind *mimetype.MIME) string {
+	s, _, _ := strings.Cut(kind.String(), ";")
+	switch s {
+	case "application/zip", "application/gzip", "application/x-tar", "application/x-7z-compressed", "application/vnd.rar",
+		"application/x-bzip2", "application/x-xz", "application/zstd", "application/lzip", "application/x-cpio", "application/x-archive",
+		"application/vnd.ms-cab-compressed", "application/x-installshield", "application/x-xar":
+		return ruleArchive
+	}
+	return ruleType
 }
 
 // allowed reports whether kind, or a more general kind that it is (a Python script is text), is one of types.
