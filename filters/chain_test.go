@@ -170,11 +170,11 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// TestCatalogue: codes are unique and known to SDKs by their status, and every error renders as JSON with four keys.
+// TestCatalogue: a status and its code are unique and known to SDKs by their status, and every error renders as JSON with four keys.
 func TestCatalogue(t *testing.T) {
 	var codes []string
 	for _, d := range Catalogue() {
-		codes = append(codes, d.Code)
+		codes = append(codes, d.String())
 		body := string(d.AppendJSON(nil, "messages[0].\"x\"\n<\u2028😀>"))
 		want := `"param":"messages[0].\"x\"\u000a\u003c\u2028\ud83d\ude00\u003e","code":"` + d.Code + `"}}`
 		if !strings.HasSuffix(body, want) || !strings.HasPrefix(body, `{"error":{"message":`) {

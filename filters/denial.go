@@ -63,8 +63,10 @@ var (
 	RequestTimeout       = &Denial{Status: 408, Type: invalidRequest, Code: "request_timeout", Message: "The request did not arrive in time."}
 	RequestTooLarge      = &Denial{Status: 413, Type: invalidRequest, Code: "request_too_large", Message: "The request body is too large.", Final: true}
 	UnsupportedMediaType = &Denial{Status: 415, Type: invalidRequest, Code: "unsupported_media_type", Message: "The content type or content encoding is not supported here.", Final: true}
-	IdempotencyReused    = &Denial{Status: 422, Type: invalidRequest, Code: "idempotency_key_reused", Message: "The idempotency key was used for another request.", Final: true}
-	HeadersTooLarge      = &Denial{Status: 431, Type: invalidRequest, Code: "headers_too_large", Message: "The request's headers are too large.", Final: true}
+	// ExpectationFailed has the code of what is malformed: SDKs know no 417, and those who count need not tell them apart.
+	ExpectationFailed = &Denial{Status: 417, Type: invalidRequest, Code: "invalid_request", Message: "No expectation but 100-continue can be met.", Final: true}
+	IdempotencyReused = &Denial{Status: 422, Type: invalidRequest, Code: "idempotency_key_reused", Message: "The idempotency key was used for another request.", Final: true}
+	HeadersTooLarge   = &Denial{Status: 431, Type: invalidRequest, Code: "headers_too_large", Message: "The request's headers are too large.", Final: true}
 
 	RateLimitExceeded = &Denial{Status: 429, Type: rateLimit, Code: "rate_limit_exceeded", Message: "The rate limit is exceeded."}
 	QueueFull         = &Denial{Status: 429, Type: rateLimit, Code: "queue_full", Message: "Too many requests are waiting."}
@@ -86,7 +88,7 @@ func Catalogue() []*Denial {
 		MissingCredentials, InvalidAPIKey, InvalidToken, TokenExpired, InsufficientAuth,
 		ThreatDetected, AddressDenied, InsufficientPermissions, ModelNotAllowed, ParameterNotAllowed,
 		UnknownRoute, MethodNotAllowed,
-		RequestTimeout, RequestTooLarge, UnsupportedMediaType, IdempotencyReused, HeadersTooLarge,
+		RequestTimeout, RequestTooLarge, UnsupportedMediaType, ExpectationFailed, IdempotencyReused, HeadersTooLarge,
 		RateLimitExceeded, QueueFull, QueueTimeout, TooManySessions,
 		InternalError, UpstreamError, UpstreamUnavailable, FilterUnavailable, Draining, UpstreamTimeout,
 	}

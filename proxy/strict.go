@@ -79,7 +79,10 @@ func (s strictness) check(h *fasthttp.RequestHeader) (*filters.Denial, string) {
 }
 
 // framing counts the fields that say where a request ends and whose it is.
-type framing struct{ host, length, encoding, contentType, authorization int }
+type framing struct {
+	host, length, encoding, contentType, authorization int
+	expects                                            bool // something else than 100-continue
+}
 
 // toOrigin brings a target in absolute form, which a server must accept (RFC 9112, 3.2.2), into the origin form that is
 // judged and forwarded. One whose authority is not the Host field's stays as it is, and is refused: two servers could take
@@ -140,6 +143,10 @@ func (s strictness) fields(raw []byte, http11 bool) (*filters.Denial, string) {
 		return filters.InvalidRequest, "content-length with transfer-encoding"
 	case len(raw) > 0:
 		return filters.InvalidRequest, "line end"
+	case f.expects:
+		// nginx ignores what it does not know and Envoy passes it on, so that nobody meets it and nobody says so. It may be
+		// answered 417 (RFC 9110, 10.1.1), which tells the client which field to leave out.
+		return filters.ExpectationFailed, "expect"
 	}
 	return nil, ""
 }
@@ -156,7 +163,7 @@ func (f *framing) field(name, value []byte, http11 bool) string {
 		}
 	case 6:
 		if is("expect") && !bytes.EqualFold(value, []byte("100-continue")) {
-			return "expect"
+			f.expects = true
 		}
 	case 12:
 		if is("content-type") {

@@ -26,6 +26,7 @@ func weightTable() (rows int, text string) {
 	}
 	for _, d := range filters.Catalogue() {
 		switch w, ok := byDenial[d.Code]; {
+		case d == filters.ExpectationFailed: // counts by its code, which has had its row
 		case d == filters.InsufficientAuth:
 			row(wrongCode)
 			row(w)
