@@ -62,7 +62,7 @@ type CORS struct {
 type Route struct {
 	Name     string        `yaml:"name" doc:"name in logs and limits" example:"chat"`
 	Path     string        `yaml:"path" doc:"canonical path; * stands for any run of characters" example:"/v1/chat/completions"`
-	Methods  []string      `yaml:"methods" doc:"methods; all when absent" example:"[POST]"`
+	Methods  []string      `yaml:"methods" doc:"methods; absent: those the engine takes; the engine none takes others than the usual seven only where they are named here" example:"[POST]"`
 	Models   []string      `yaml:"models" doc:"model names with *; all when absent" example:"[\"bge-*\"]"`
 	Upstream string        `yaml:"upstream" doc:"name of an upstream" example:"model"`
 	Timeout  time.Duration `yaml:"timeout" doc:"this route's proxy.timeout" example:"30s"`

@@ -11,6 +11,7 @@ import (
 	"blaze/policy/decode"
 	"blaze/telemetry/setting"
 	"blaze/upstream"
+	"blaze/upstream/engine"
 )
 
 // route is one compiled entry of routes. Immutable.
@@ -31,14 +32,14 @@ type route struct {
 func (s *Snapshot) Route(x *filters.Exchange) {
 	x.Route, x.Upstream, x.Endpoint, x.Allow = "", nil, nil, ""
 	timeout := s.Proxy.Timeout
-	pool := s.only
+	pool, named := s.only, false
 	if len(s.routes) > 0 {
 		r, allow := s.match(x)
 		if r == nil {
 			x.Allow = allow
 			return
 		}
-		x.Route, pool = r.name, r.pool
+		x.Route, pool, named = r.name, r.pool, len(r.methods) > 0
 		if r.timeout > 0 {
 			timeout = r.timeout
 		}
@@ -48,6 +49,9 @@ func (s *Snapshot) Route(x *filters.Exchange) {
 	}
 	x.Upstream = pool
 	x.Endpoint, x.Allow = pool.Engine().Match(x.Request.Method(), &x.Path)
+	if x.Endpoint == nil && named && pool.Engine().Any() != nil {
+		x.Endpoint, x.Allow = pool.Engine().Any(), "" // a method that has to be asked for, and is
+	}
 	if timeout > 0 {
 		x.Deadline = x.Began.Add(timeout)
 	}
@@ -177,8 +181,11 @@ func (c *compiler) routeProblems(path string, r Route, upstreams []string) {
 		wrong("path", "a canonical path, without query", r.Path)
 	}
 	for i, m := range r.Methods {
-		if m == "" || strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		switch {
+		case m == "" || len(m) > maxMethod || strings.Trim(m, "-") != m || strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "":
 			wrong(at("methods", i), "a method in capitals such as POST", m)
+		case engine.Unforwardable(m):
+			wrong(at("methods", i), "a method that may be forwarded, which CONNECT, TRACE, TRACK and PRI may not", m)
 		}
 	}
 	for i, m := range r.Models {
@@ -193,6 +200,9 @@ func (c *compiler) routeProblems(path string, r Route, upstreams []string) {
 		c.note(path, unknownName("upstream", "the name of an upstream", r.Upstream, upstreams))
 	}
 }
+
+// maxMethod is the longest method that the proxied port takes.
+const maxMethod = 20
 
 const labelChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 

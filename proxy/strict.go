@@ -7,6 +7,7 @@ import (
 
 	"blaze/filters"
 	"blaze/upstream"
+	"blaze/upstream/engine"
 )
 
 // strictness is what a request head must be, byte for byte, before anybody looks at it (RFC 9110, RFC 9112). fasthttp
@@ -63,7 +64,7 @@ func (s strictness) check(h *fasthttp.RequestHeader) (*filters.Denial, string) {
 			return filters.InvalidRequest, "method"
 		}
 	}
-	if string(m) == "CONNECT" || string(m) == "TRACE" {
+	if engine.Unforwardable(str(m)) {
 		return filters.MethodNotAllowed, "method"
 	}
 	toOrigin(h)

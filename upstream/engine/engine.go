@@ -75,5 +75,5 @@ type Engine struct {
 	IncludeUsage bool
 
 	tree *node  // the compiled Routes
-	any  *Route // takes every path and method; the engine none
+	any  *Route // takes every path; the engine none
 }

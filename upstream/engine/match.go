@@ -126,6 +126,9 @@ func (n *node) find(p *Path, i int) *node {
 // {parameter} alone, and so does every other escape: a literal segment has one spelling. Allocates nothing.
 func (e *Engine) Match(method []byte, p *Path) (route *Route, allow string) {
 	if e.any != nil {
+		if !usual(method) {
+			return nil, usualMethods
+		}
 		return e.any, ""
 	}
 	if len(p.Raw) == 0 {
@@ -147,6 +150,9 @@ func (e *Engine) Match(method []byte, p *Path) (route *Route, allow string) {
 	}
 	return nil, at.allow
 }
+
+// Any is the route that takes every method, for a policy's route that names the method; nil where the engine has none.
+func (e *Engine) Any() *Route { return e.any }
 
 // ModelIn returns the model that the path names, decoded, or nil when r's path names none: the engines of Triton's kind
 // take the model from the path, so whoever judges models has to look there as well as in Document.Model. It is a part

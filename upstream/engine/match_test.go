@@ -62,7 +62,8 @@ func TestMatch(t *testing.T) {
 	f("ollama", "GET", "/api/blobs/sha256:00", "", "HEAD, POST")
 	f("tgi", "GET", "/", "root", "")
 	f("tgi", "POST", "/", "generate.compat", "")
-	f("none", "BREW", "/any/thing/", "any", "")
+	f("none", "PATCH", "/any/thing/", "any", "")
+	f("none", "BREW", "/any/thing/", "", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
 	f("openai", "DELETE", "/v1/models/ft:x", "models.delete", "")
 }
 
