@@ -72,7 +72,7 @@ var errTooMuch = errors.New("decoded body is too large")
 // that another decoder might read.
 func decode(dst []byte, encoding string, body []byte, limit int64) ([]byte, error) {
 	src := bytes.NewReader(body)
-	r, err := decoder(encoding, src, limit)
+	r, err := decoder(encoding, src, narrow(encoding, body, src, limit), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func decode(dst []byte, encoding string, body []byte, limit int64) ([]byte, erro
 	return buf.Bytes(), nil
 }
 
-func decoder(encoding string, src *bytes.Reader, limit int64) (io.Reader, error) {
+func decoder(encoding string, src *bytes.Reader, narrow io.Reader, limit int64) (io.Reader, error) {
 	switch encoding {
 	case "gzip", "x-gzip":
 		r, err := gzip.NewReader(src)
@@ -114,10 +114,10 @@ func decoder(encoding string, src *bytes.Reader, limit int64) (io.Reader, error)
 		}
 		return flate.NewReader(src), nil
 	case "br":
-		return brotli.NewReader(src), nil
+		return brotli.NewReader(narrow), nil
 	case "zstd":
-		d, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(limit)+1),
-			zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderLowmem(true))
+		d, err := zstd.NewReader(narrow, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(2*max(limit, minDecoded))),
+			zstd.WithDecoderMaxWindow(widest), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, err
 		}
