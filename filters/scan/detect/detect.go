@@ -69,6 +69,8 @@ type Rule struct {
 	Needs string
 	// When is a cheap look that every hit passes too, where Any and Needs are not enough to spare prose the pattern.
 	When func(l *look) bool
+	// Unless is what the rule passes, whatever its pattern says.
+	Unless func(l *look) bool
 	// Pattern is RE2 over the lower-cased value; empty when a literal is enough, or when Judge decides.
 	Pattern string
 	// Judge decides where no pattern can.

@@ -95,6 +95,9 @@ var (
 	hiddenBytes  = setOf("\\?/") | blankBit | controlBit | highBit
 	quotingBytes = setOf("'\"\\^`$")
 	madeBytes    = setOf("/") | blankBit // what a form may have that the plain one has not
+	hashByte     = setOf("#")
+	endingBytes  = setOf("'\";") // what a comment behind # may follow
+	codeBytes    = setOf("(.@:'\"[")
 	commandBytes = setOf(";|&`$><{%\\") | controlBit
 )
 

@@ -12,12 +12,12 @@ const htmlTags = `a|abbr|acronym|address|applet|area|article|aside|audio|b|base|
 // xssRules are the rules for HTML and script injection.
 func xssRules() []Rule {
 	return []Rule{
-		{ID: "xss-tag", Class: XSS, Why: "an HTML, SVG or MathML element",
+		{ID: "xss-tag", Class: XSS, When: opensTag, Why: "an HTML, SVG or MathML element",
 			Any:     []string{"<"},
 			Pattern: `<([\s/\x00!]+(script|img|iframe|svg|body|object|embed|style|meta|link|form|input)|[/\x00!]*(` + htmlTags + `))([\s/>"'` + "`" + `\x00+&]|-[\w-]*[/\s>])`,
 			Hits:    []string{"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>"},
-			Misses:  []string{"a < b and c > d", "<enter type here>", "John <john@example.com>", "h2<h1"}},
-		{ID: "xss-markup", Class: XSS, Why: "a declaration, comment, processing instruction or unknown element with attributes",
+			Misses:  []string{"a < b and c > d", "<enter type here>", "John <john@example.com>", ">=1.2 <2", "h2<h1"}},
+		{ID: "xss-markup", Class: XSS, When: opensTag, Why: "a declaration, comment, processing instruction or unknown element with attributes",
 			Any:     []string{"<!", "<?", "<%", "<", "]]>"},
 			Pattern: `(<!(--|doctype|entity|attlist|element|\[)|<\?(xml|php|=|import|\w+[\s:]*\w*)|<%|\]\]>|<[a-z][\w:-]*[\s/+"'][^>]{0,300}\b(on[a-z]{3,24}|src|href|style|action|xmlns|data|formaction|srcdoc|background)[\s/\x00]*=|<[a-z_][\w-]*:\w+[\s/>]|<script|</script|</?\w+:\w+|<style|<iframe)`,
 			Hits:    []string{"<!--#exec cmd=id -->", "<x onclick=alert(1)>", "<?xml version=1?>"},

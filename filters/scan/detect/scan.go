@@ -176,7 +176,7 @@ func (s *Set) match(sc *Scratch, f Form, rules ruleSet) bool {
 	}
 	for i := found.next(0); i >= 0; i = found.next(i + 1) {
 		r := &s.rules[i]
-		if r.Quiet && l.sentence() || !s.worth(r, l) {
+		if r.Quiet && l.sentence() || r.Unless != nil && r.Unless(l) || !s.worth(r, l) {
 			continue
 		}
 		if s.patterns[i] == nil && r.Judge == nil {

@@ -56,9 +56,7 @@ func sqlWord(b []byte) bool {
 func condition(text []byte) bool {
 	leading := len(text) - len(bytes.TrimLeft(text, " \t\n\v\f\r("))
 	for i := 0; i < len(text); {
-		if c := text[i]; c == ':' && i+1 < len(text) && text[i+1] == ':' {
-			return true
-		} else if (c == '|' || c == '&') && i+1 < len(text) && text[i+1] == c {
+		if c := text[i]; (c == '|' || c == '&') && i+1 < len(text) && text[i+1] == c {
 			if comparable(text[i+2:]) {
 				return true
 			}
@@ -133,15 +131,22 @@ func startsCommand(l *look) bool {
 	}
 	b := text[i:]
 	b = bytes.TrimPrefix(b, []byte("cmd="))
-	if len(b) == 0 {
-		return false
-	}
-	if b[0] == '/' || bytes.HasPrefix(b, []byte("bin/")) {
+	if bytes.Contains(b, []byte("bin/")) {
 		return true
+	}
+	if len(b) > 0 && b[0] == '/' {
+		n := 0
+		for n < len(b) && (isAlnum(b[n]) || b[n] == '_' || b[n] == '/') {
+			n++
+		}
+		b = b[bytes.LastIndexByte(b[:n], '/')+1:]
 	}
 	n := 0
 	for n < len(b) && isAlnum(b[n]) || n > 0 && n < len(b) && b[n] == '-' {
 		n++
+	}
+	if n < len(b) && !isBlank(b[n]) && bytes.IndexByte([]byte("+.;|&"), b[n]) < 0 { // head~3, cat, dog
+		return false
 	}
 	return programOf(b[:n]) != noProgram
 }
@@ -159,7 +164,26 @@ func grammatical(l *look) bool {
 			}
 		}
 	}
-	return l.afterQuote() || l.condition()
+	return l.afterQuote() || l.condition() || bytes.Contains(l.text, doubleColon)
+}
+
+var doubleColon = []byte("::")
+
+// conditional reports whether a condition is there, or a cast of PostgreSQL to a type that injections use.
+func conditional(l *look) bool {
+	if l.condition() {
+		return true
+	}
+	for rest := l.text; ; {
+		_, after, ok := bytes.Cut(rest, doubleColon)
+		if !ok {
+			return false
+		}
+		if len(after) > 0 && (after[0] == 'j' || after[0] == 'i' || after[0] == 't' || after[0] == 'v') {
+			return true
+		}
+		rest = after
+	}
 }
 
 // joined reports whether c, an operator or a bracket, and what follows it are more than punctuation.

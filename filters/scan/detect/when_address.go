@@ -59,8 +59,13 @@ func globbed(l *look) bool {
 // cutsOff reports whether a comment is there that is more than the fragment of a URL or the number of an issue.
 func cutsOff(l *look) bool {
 	text := l.text
-	if bytes.Contains(text, []byte("/*")) || bytes.Contains(text, []byte("--")) || bytes.IndexByte(text, ';') >= 0 || bytes.IndexByte(text, '\'') >= 0 || bytes.IndexByte(text, '"') >= 0 {
+	if bytes.Contains(text, []byte("/*")) || l.bytes&hashByte != 0 && l.bytes&endingBytes != 0 || bytes.Contains(text, []byte(";\x00")) {
 		return true
+	}
+	if i := bytes.LastIndex(text, []byte("--")); i >= 0 { // the last thing too, or behind a bracket
+		if len(bytes.Trim(text[i:], "- \t\n\v\f\r")) == 0 || bytes.IndexByte(text, ')') >= 0 {
+			return true
+		}
 	}
 	i := bytes.LastIndexByte(text, '#') // the comment is the last thing in a value
 	return i > 0 && (text[i-1] == ')' || isBlank(text[i-1]))
