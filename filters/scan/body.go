@@ -54,7 +54,10 @@ func (p *pass) documentValue(d *engine.Document, val *engine.Value) (filters.Ver
 	case engine.Model, engine.Tool:
 		return p.named(raw, val.Kind, at)
 	case engine.Data:
-		return filters.Verdict{}, false
+		if bytes.IndexByte(raw, ':') < 0 {
+			return filters.Verdict{}, false
+		}
+		return p.url(raw, at) // llama.cpp fetches what stands here for the bytes themselves
 	case engine.URL:
 		return p.url(raw, at)
 	}

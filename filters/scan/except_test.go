@@ -118,3 +118,26 @@ func TestExceptionProblems(t *testing.T) {
 	f(Exception{Rule: "sqli", Field: "metadata.note"}, "except[0].field: want a field such as query.q")
 	f(Exception{Rule: "sqli", Field: "query"}, "except[0].field")
 }
+
+// TestDataThatIsAnAddress: what stands for bytes is fetched by some engines when it is an address (llama.cpp's sound, by http and
+// file).
+func TestDataThatIsAnAddress(t *testing.T) {
+	f := newFilter(t, Config{})
+	ask := func(sound map[string]any) filters.Verdict {
+		part := map[string]any{"type": "input_audio", "input_audio": sound}
+		return judge(f, chat(t, map[string]any{"model": "m", "messages": []any{map[string]any{"role": "user", "content": []any{part}}}}))
+	}
+	for _, address := range []string{"http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "\u0068ttp://localhost/x"} {
+		for _, name := range []string{"data", "url"} {
+			if v := ask(map[string]any{name: address}); !v.Denied() {
+				t.Errorf("%s: %q passes", name, address)
+			}
+		}
+	}
+	if v := ask(map[string]any{"data": "UklGRiQAAABXQVZFZm10IBAAAAABAAEA", "format": "wav"}); !v.Passed() {
+		t.Errorf("base64 is refused: %s", v.Rule)
+	}
+	if v := ask(map[string]any{"data": "data:audio/wav;base64,UklGRiQAAABXQVZF"}); !v.Passed() {
+		t.Errorf("a data URI is refused: %s", v.Rule)
+	}
+}
