@@ -66,6 +66,7 @@ func TestParseLoad(t *testing.T) {
 	f("vllm", "vllm:num_requests_waiting 0\nvllm:gpu_cache_usage_perc 0.1\n", engineLoad{0, 0.1}, false)
 	f("sglang", "sglang:num_queue_reqs{m=\"x\"} 5\nsglang:token_usage 1\n", engineLoad{5, 1}, false)
 	f("tgi", "tgi_queue_size 2\n", engineLoad{2, 0}, false)
+	f("llamacpp", "llamacpp:requests_processing 4\nllamacpp:requests_deferred 3\n", engineLoad{3, 0}, false)
 	f("triton", "nv_inference_pending_request_count{model=\"a\",version=\"1\"} 2\nnv_inference_pending_request_count{model=\"b\",version=\"1\"} 1\nnv_inference_count 9\n", engineLoad{3, 0}, false)
 	f("triton", "nv_trt_llm_request_metrics{model=\"a\",request_type=\"waiting\",version=\"1\"} 4\nnv_trt_llm_request_metrics{model=\"a\",request_type=\"active\",version=\"1\"} 50\n"+
 		"nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=\"fraction\",model=\"a\"} 0.5\nnv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=\"max\",model=\"a\"} 1000\n", engineLoad{4, 0.5}, false)

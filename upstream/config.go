@@ -9,7 +9,7 @@ import (
 
 // Config is one entry of the policy's upstreams section: a named pool of model servers that can stand in for each other.
 type Config struct {
-	Engine      string       `yaml:"engine" default:"openai" doc:"what the targets speak, and so which routes exist: vllm, sglang, tgi, triton, ollama, openai or none" example:"vllm"`
+	Engine      string       `yaml:"engine" default:"openai" doc:"what the targets speak, and so which routes exist: vllm, sglang, tgi, triton, ollama, llamacpp, openai or none" example:"vllm"`
 	Targets     []Target     `yaml:"targets" doc:"the model servers" example:"[{url: \"http://127.0.0.1:8080\"}]"`
 	Resolve     *Resolve     `yaml:"resolve" doc:"makes one target of each address that a target's host name has, and looks again for those that come and go; absent: each connection goes to whichever address the system gives"`
 	Balance     Balance      `yaml:"balance" default:"least_inflight" doc:"how a target is chosen: least_inflight (the less busy of two picked at random), round_robin (by weight), prefix (same tenant and conversation, same target, so that its KV cache is used again)"`

@@ -50,6 +50,18 @@ const (
 
 var variables = [...]string{subject: "identity.subject", tenant: "identity.tenant", tier: "identity.tier", requestID: "request.id"}
 
+// without is w, which may be nil, with more names to take out.
+func (w *rewrite) without(names []string) *rewrite {
+	if len(names) == 0 {
+		return w
+	}
+	if w == nil {
+		w = &rewrite{}
+	}
+	w.drop = append(w.drop, names...)
+	return w
+}
+
 func newRewrite(cfg *Headers) (*rewrite, error) {
 	if cfg == nil {
 		return nil, nil

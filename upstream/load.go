@@ -23,7 +23,7 @@ type gauges struct {
 // series is a metric, or those of its series that have the label.
 type series struct{ name, label string }
 
-// gaugesOf knows, by engine, what to read (vLLM 0.22, SGLang 0.5, TGI 3.3, Triton 2.6x with the TensorRT-LLM backend's own).
+// gaugesOf knows, by engine, what to read (vLLM 0.22, SGLang 0.5, TGI 3.3, llama.cpp of 2026, Triton 2.6x with the TensorRT-LLM backend's own).
 // Ollama tells which models are loaded (/api/ps) and not how many requests wait for them: for it, and for engines that are
 // not known, the time to the first token has to do.
 func gaugesOf(engine string) (g gauges, ok bool) {
@@ -34,6 +34,8 @@ func gaugesOf(engine string) (g gauges, ok bool) {
 		g.cache = []series{{name: "vllm:kv_cache_usage_perc"}, {name: "vllm:gpu_cache_usage_perc"}}
 	case "sglang":
 		g.waiting, g.cache = []series{{name: "sglang:num_queue_reqs"}}, []series{{name: "sglang:token_usage"}}
+	case "llamacpp": // only when started with --metrics
+		g.waiting = []series{{name: "llamacpp:requests_deferred"}}
 	case "tgi":
 		g.waiting = []series{{name: "tgi_queue_size"}}
 	case "triton":

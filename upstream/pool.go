@@ -77,6 +77,9 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 	if p.rewrite, err = newRewrite(cfg.Headers); err != nil {
 		problems = append(problems, err)
 	}
+	if e != nil {
+		p.rewrite = p.rewrite.without(e.Withheld)
+	}
 	secure, err := newTLS(cfg.TLS, env.ReadFile)
 	problems = append(problems, setting.Under("tls", err))
 	if len(cfg.Targets) == 0 {

@@ -83,7 +83,7 @@ func expectsModel(e *engine.Route) bool {
 		return false
 	}
 	switch e.Shape {
-	case engine.TGIGenerate, engine.SGLangGenerate, engine.None:
+	case engine.TGIGenerate, engine.SGLangGenerate, engine.LlamaCompletion, engine.None:
 		return e.Upgrade
 	}
 	return true

@@ -92,7 +92,7 @@ func (f *Filter) boundOutput(x *filters.Exchange, rule *rule) filters.Verdict {
 		if p.ID != engine.ParamMaxTokens {
 			continue
 		}
-		named = true
+		named = named || x.Endpoint.Reads(d, p)
 		n, ok := numberOf(d, p)
 		beyond = beyond || p.Type != 'n' && (!ok || n < 0 || n > rule.max)
 		if beyond && !rule.clamp {

@@ -1,10 +1,6 @@
 package ratelimit
 
-import (
-	"strconv"
-
-	"blaze/filters"
-)
+import "blaze/filters"
 
 // extendBy is how many tokens a running answer gets at a time, beyond what was reserved for it.
 const extendBy = 256
@@ -25,7 +21,7 @@ func (f *Filter) capAnswer(x *filters.Exchange, d *decision) {
 	if x.OutputCap > 0 && !x.Document.Stream {
 		if asked := asksFor(x); asked < 0 || asked > x.OutputCap {
 			n := max(x.OutputCap/max(x.Document.N, 1), 1)
-			boundAnswer(x, strconv.AppendInt(nil, n, 10), n)
+			boundAnswer(x, n)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (f *Filter) lessen(x *filters.Exchange) {
 		}
 		if n := l.degrade.MaxTokens; n > 0 && generates(x) {
 			if asked := asksFor(x); asked < 0 || asked > n {
-				boundAnswer(x, strconv.AppendInt(nil, n, 10), n)
+				boundAnswer(x, n)
 			}
 		}
 		if l.degrade.DropN {
@@ -67,18 +67,12 @@ func (f *Filter) reroute(x *filters.Exchange, d *Degrade) {
 	}
 }
 
-// asksFor is the bound of the answer that x will be sent with, -1 when it names none.
+// asksFor is the bound of the answer that x will be sent with, -1 when it names none that its engine reads.
 func asksFor(x *filters.Exchange) int64 {
 	if !x.HasDocument {
 		return -1
 	}
-	asked := int64(-1)
-	for _, p := range x.Document.Params {
-		if p.ID == engine.ParamMaxTokens {
-			asked = max(asked, number(x, p))
-		}
-	}
-	return asked
+	return x.Document.OutputBound(x.Endpoint, x.Edits)
 }
 
 // number is p's value as x will be sent, after the edits so far; -1 when it is none.
@@ -97,44 +91,8 @@ func number(x *filters.Exchange, p engine.Param) int64 {
 }
 
 // boundAnswer makes the request say that the answer has at most n tokens.
-func boundAnswer(x *filters.Exchange, text []byte, n int64) {
-	d, found := &x.Document, false
-	for _, p := range d.Params {
-		if p.ID != engine.ParamMaxTokens {
-			continue
-		}
-		found = true
-		if got := number(x, p); got < 0 || got > n {
-			x.Edits = append(x.Edits, d.SetParam(p, text))
-		}
-	}
-	if found {
-		return
-	}
-	switch d.Shape() {
-	case engine.Responses:
-		x.Edits = append(x.Edits, d.SetField("max_output_tokens", text))
-	case engine.OllamaGenerate, engine.OllamaChat:
-		boundWithin(x, "options", "num_predict", text)
-	case engine.TGIGenerate:
-		boundWithin(x, "parameters", "max_new_tokens", text)
-	case engine.SGLangGenerate:
-		boundWithin(x, "sampling_params", "max_new_tokens", text)
-	default:
-		x.Edits = append(x.Edits, d.SetField("max_tokens", text))
-	}
-}
-
-// boundWithin adds name to the member outer, an object that may not be there.
-func boundWithin(x *filters.Exchange, outer, name string, text []byte) {
-	d := &x.Document
-	f, ok := d.Field(outer)
-	if ok && f.Type == '{' {
-		x.Edits = append(x.Edits, d.SetIn(f, name, text))
-		return
-	}
-	whole := append(append([]byte(`{"`+name+`":`), text...), '}')
-	x.Edits = append(x.Edits, d.SetField(outer, whole))
+func boundAnswer(x *filters.Exchange, n int64) {
+	x.Edits, _ = x.Document.LimitTokens(x.Endpoint, x.Edits, n)
 }
 
 // oneAnswer asks for one answer where there were to be several.

@@ -87,6 +87,9 @@ func (l *limit) price(x *filters.Exchange, key uint64) (in, out int64) {
 func (l *limit) spent(x *filters.Exchange) int64 {
 	u := x.Usage
 	served := x.Status >= 200 && x.Status < 300 || u.Output > 0
+	if served && !u.Reported && u.Output == 0 && hidesUsage(x) {
+		u.Output = max(asksFor(x), l.reserve)
+	}
 	if u.Input == 0 && (!u.Reported || u.Output > 0) && served && l.count != OutputTokens {
 		u.Input = promptTokens(x)
 	}
@@ -98,6 +101,16 @@ func (l *limit) spent(x *filters.Exchange) int64 {
 	default:
 		return u.Input + u.Output
 	}
+}
+
+// hidesUsage reports whether the client has picked the members of the answer, so that neither a text nor a count of tokens need
+// be among them.
+func hidesUsage(x *filters.Exchange) bool {
+	if x.Endpoint == nil || x.Endpoint.Shape != engine.LlamaCompletion || !x.HasDocument {
+		return false
+	}
+	_, picks := x.Document.Field("response_fields")
+	return picks
 }
 
 // learn remembers what a whole answer did cost, for the next reservation.

@@ -150,15 +150,23 @@ func prompts() map[string][]string {
 			`{"model":"m","messages":[],"tools":[{"type":"function","function":{"name":"run","description":%s}}]}`,
 			`{"model":"m","messages":[],"tools":[{"type":"function","function":{"name":"run","parameters":{"type":"object","properties":{"q":{"type":"string","description":%s}}}}}]}`,
 		},
-		"vllm POST /v1/completions":    {`{"model":"m","prompt":%s}`, `{"model":"m","prompt":[%s]}`},
-		"vllm POST /v1/embeddings":     {`{"model":"m","input":%s}`, `{"model":"m","input":["a",%s]}`},
-		"vllm POST /v1/responses":      {`{"model":"m","input":%s}`, `{"model":"m","input":"x","instructions":%s}`},
-		"vllm POST /v1/messages":       {`{"model":"m","system":%s,"messages":[]}`, `{"model":"m","messages":[{"role":"user","content":%s}]}`},
-		"ollama POST /api/generate":    {`{"model":"m","prompt":%s}`, `{"model":"m","prompt":"x","system":%s}`},
-		"ollama POST /api/chat":        {`{"model":"m","messages":[{"role":"user","content":%s}]}`},
-		"ollama POST /api/embed":       {`{"model":"m","input":%s}`},
-		"tgi POST /generate":           {`{"inputs":%s}`},
-		"sglang POST /generate":        {`{"text":%s}`},
+		"vllm POST /v1/completions": {`{"model":"m","prompt":%s}`, `{"model":"m","prompt":[%s]}`},
+		"vllm POST /v1/embeddings":  {`{"model":"m","input":%s}`, `{"model":"m","input":["a",%s]}`},
+		"vllm POST /v1/responses":   {`{"model":"m","input":%s}`, `{"model":"m","input":"x","instructions":%s}`},
+		"vllm POST /v1/messages":    {`{"model":"m","system":%s,"messages":[]}`, `{"model":"m","messages":[{"role":"user","content":%s}]}`},
+		"ollama POST /api/generate": {`{"model":"m","prompt":%s}`, `{"model":"m","prompt":"x","system":%s}`},
+		"ollama POST /api/chat":     {`{"model":"m","messages":[{"role":"user","content":%s}]}`},
+		"ollama POST /api/embed":    {`{"model":"m","input":%s}`},
+		"tgi POST /generate":        {`{"inputs":%s}`},
+		"sglang POST /generate":     {`{"text":%s}`},
+		"llamacpp POST /completion": {
+			`{"prompt":%s}`, `{"prompt":["a",%s]}`, `{"prompt":[[1,%s]]}`, `{"prompt":{"prompt_string":%s,"multimodal_data":["aGk="]}}`,
+			`{"prompt":"x","grammar":%s}`, `{"prompt":"x","dry_sequence_breakers":[%s]}`,
+		},
+		"llamacpp POST /infill":        {`{"input_prefix":%s}`, `{"input_suffix":%s}`, `{"input_extra":[{"filename":"a.c","text":%s}]}`},
+		"llamacpp POST /tokenize":      {`{"content":%s}`},
+		"llamacpp POST /embedding":     {`{"content":%s}`, `{"input":[{"content":[{"type":"text","text":%s}]}]}`},
+		"llamacpp POST /rerank":        {`{"query":"x","texts":[%s]}`},
 		"openai POST /v1/audio/speech": {`{"model":"m","input":%s,"voice":"v"}`},
 	}
 }
@@ -189,7 +197,7 @@ func TestPromptsAreFree(t *testing.T) {
 			}
 		}
 	}
-	if attacks < 150 || ran != attacks*22 {
+	if attacks < 150 || ran != attacks*35 {
 		t.Errorf("%d attacks, %d requests", attacks, ran)
 	}
 }

@@ -32,6 +32,8 @@ type saying struct {
 	ended    bool
 	failed   bool
 	final    bool // the usage is that of the whole answer
+	goesOn   bool // llama.cpp's own: the answer with this index is not over
+	index    int64
 }
 
 // enter says where the object or array under key at p is.
@@ -138,7 +140,7 @@ func (f *saying) top(key, val []byte, size int, str bool) {
 		if str {
 			f.event(val)
 		}
-	case "delta", "response", "text_output":
+	case "delta", "response", "text_output", "content":
 		f.say(size, str)
 	case "text":
 		if str {
@@ -158,6 +160,16 @@ func (f *saying) top(key, val []byte, size int, str bool) {
 		f.reported, f.input = true, digits(val)
 	case "eval_count":
 		f.reported, f.out = true, digits(val)
+	case "index":
+		f.index = digits(val)
+	case "tokens_evaluated": // answers in a list add up
+		f.reported = true
+		f.input += digits(val)
+	case "tokens_predicted":
+		f.reported = true
+		f.out += digits(val)
+	case "stop":
+		f.goesOn = string(val) == "false"
 	}
 }
 

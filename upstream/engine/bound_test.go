@@ -53,7 +53,7 @@ func TestOutputBound(t *testing.T) {
 		for _, n := range limits {
 			edits, _ = d.LimitTokens(nil, edits, n)
 		}
-		if got := d.OutputBound(edits); got != want {
+		if got := d.OutputBound(nil, edits); got != want {
 			t.Errorf("%v %s limited to %v: want %d; got %d", shape, body, limits, want, got)
 		}
 	}
@@ -83,4 +83,50 @@ func TestAddedBoundsMeet(t *testing.T) {
 	f(`{"x":1,"max_tokens":4,"model":"m"}`, add("max_tokens", "9"), add("max_tokens", "4"), add("x", "1"), add("max_tokens", "7"))
 	f(`{"options":{"num_predict":5},"model":"m"}`, add("options", `{"num_predict":5}`), add("options", `{"num_predict":9}`))
 	f(`{"x":"b","model":"m"}`, add("x", `"a"`), add("x", `"b"`))
+}
+
+// A bound that the engine does not read bounds nothing, however another engine calls it.
+func TestLimitTokensByEngine(t *testing.T) {
+	f := func(engine, path, body, want string) {
+		t.Helper()
+		r, _ := match(t, engine, "POST", path)
+		d := parsed(t, r.Shape, body)
+		edits, ok := d.LimitTokens(r, nil, 5)
+		if got := string(Apply(nil, d.Body, edits)); got != want || !ok {
+			t.Errorf("%s %s %s:\nwant %s\ngot  %s, %v", engine, path, body, want, got, ok)
+		}
+		if bound := d.OutputBound(r, edits); bound < 0 || bound > 5 {
+			t.Errorf("%s %s %s: bounded to %d", engine, path, body, bound)
+		}
+	}
+	const chat = "/v1/chat/completions"
+	f("vllm", chat, `{"options":{"num_predict":1}}`, `{"max_tokens":5,"options":{"num_predict":1}}`)
+	f("vllm", chat, `{"n_predict":9}`, `{"max_tokens":5,"n_predict":5}`)
+	f("vllm", chat, `{"max_completion_tokens":3}`, `{"max_completion_tokens":3}`)
+	f("vllm", chat, `{"max\u005ftokens":3}`, `{"max\u005ftokens":3}`)
+	f("vllm", "/inference/v1/generate", `{"token_ids":[1],"sampling_params":{"n":1}}`, `{"token_ids":[1],"sampling_params":{"max_tokens":5,"n":1}}`)
+	f("tgi", "/v1/completions", `{"prompt":"x","options":{"num_predict":1}}`, `{"max_tokens":5,"prompt":"x","options":{"num_predict":1}}`)
+	f("ollama", chat, `{"max_completion_tokens":3}`, `{"max_tokens":5,"max_completion_tokens":3}`)
+	f("openai", chat, `{"max_tokens":"3"}`, `{"max_tokens":3}`)
+	f("llamacpp", chat, `{"max_tokens":3,"n_predict":-1}`, `{"max_tokens":3,"n_predict":5}`)
+	f("llamacpp", chat, `{"n_predict":3}`, `{"n_predict":3}`)
+	f("llamacpp", "/completion", `{"prompt":"x"}`, `{"n_predict":5,"prompt":"x"}`)
+	f("llamacpp", "/infill", `{"max_tokens":9}`, `{"max_tokens":5}`)
+	f("llamacpp", "/v1/completions", `{"max_completion_tokens":"9"}`, `{"max_completion_tokens":5}`)
+	f("llamacpp", "/v1/responses", `{"input":"x","n_predict":9}`, `{"max_output_tokens":5,"input":"x","n_predict":5}`)
+}
+
+func TestOutputBoundByEngine(t *testing.T) {
+	f := func(engine, path, body string, want int64) {
+		t.Helper()
+		r, _ := match(t, engine, "POST", path)
+		d := parsed(t, r.Shape, body)
+		if got := d.OutputBound(r, nil); got != want {
+			t.Errorf("%s %s %s: want %d; got %d", engine, path, body, want, got)
+		}
+	}
+	f("llamacpp", "/completion", `{"n_predict":-1,"max_tokens":5}`, -1)
+	f("llamacpp", "/completion", `{"n_predict":null,"max_tokens":5}`, 5)
+	f("llamacpp", "/v1/chat/completions", `{"n_predict":7,"max_tokens":5}`, 7)
+	f("vllm", "/v1/chat/completions", `{"options":{"num_predict":1}}`, -1)
 }

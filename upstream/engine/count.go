@@ -9,6 +9,7 @@ type count struct {
 	outReported   bool
 	increments    bool // the engine reports what each frame adds, not the sum
 	choices       bool // more than one answer is streamed, so that a frame's usage may be one choice's
+	llama         llamaCount
 }
 
 // add accounts for one frame. Engines report usage once, at the end, or with every frame, summed up (vLLM's

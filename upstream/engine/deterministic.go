@@ -17,7 +17,7 @@ func (d *Document) Deterministic() bool {
 		return true
 	}
 	switch d.shape {
-	case Chat, Completions:
+	case Chat, Completions, LlamaCompletion:
 		_, more := d.Field("options") // Ollama's, which would count more
 		return !more && d.isZero("temperature")
 	case Messages:

@@ -41,6 +41,7 @@ const (
 	TritonGenerate
 	ChatBatch // a list of conversations
 	Vertex    // instances and parameters of SGLangGenerate or TGIGenerate
+	LlamaCompletion
 )
 
 // Pure reports whether a request of the shape computes and generates nothing: run twice it does no harm but the cost.
@@ -65,7 +66,7 @@ type Route struct {
 
 // Engine is one engine's API. Immutable, safe for concurrent use.
 type Engine struct {
-	// Name is the policy's word: vllm, sglang, tgi, triton, ollama, openai, none.
+	// Name is the policy's word: vllm, sglang, tgi, triton, ollama, llamacpp, openai, none.
 	Name    string
 	Version string // the engine's version the table was read from
 	Routes  []Route
@@ -73,6 +74,8 @@ type Engine struct {
 	HealthPath string
 	// IncludeUsage says that the engine takes stream_options.include_usage.
 	IncludeUsage bool
+	// Withheld are fields of a request's head, in lower case, that the engine must not get from a client.
+	Withheld []string
 
 	tree *node  // the compiled Routes
 	any  *Route // takes every path; the engine none

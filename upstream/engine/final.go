@@ -35,6 +35,11 @@ func AppendFinal(dst []byte, shape Shape, last []byte, usage Usage, withUsage bo
 		}
 		b, _ := json.Marshal(end)
 		return append(append(dst, b...), '\n')
+	case LlamaCompletion:
+		return appendEvent(dst, "", map[string]any{
+			"index": head.Index, "content": "", "tokens": []int{}, "stop": true, "stop_type": "limit", "model": head.Model,
+			"tokens_predicted": usage.Output, "tokens_evaluated": usage.Input, "truncated": false,
+		})
 	}
 	return dst
 }

@@ -46,7 +46,7 @@ func (r *Route) PriorityOrder() int64 {
 func (r *Route) BoundsItself() bool {
 	switch r.Shape {
 	case Messages:
-		return true // max_tokens is required
+		return r.engine.Name != "llamacpp" // where max_tokens is not required; 4096 without
 	case Completions, SGLangGenerate:
 		return r.engine.Name == "vllm" || r.engine.Name == "sglang" || r.engine.Name == "openai" // 16, 128
 	}

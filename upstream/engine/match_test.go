@@ -64,6 +64,10 @@ func TestMatch(t *testing.T) {
 	f("tgi", "POST", "/", "generate.compat", "")
 	f("none", "PATCH", "/any/thing/", "any", "")
 	f("none", "BREW", "/any/thing/", "", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+	f("llamacpp", "POST", "/completion", "completion", "")
+	f("llamacpp", "POST", "/slots/0", "slots.action", "")
+	f("llamacpp", "GET", "/props", "props", "")
+	f("llamacpp", "GET", "/infill", "", "POST")
 	f("openai", "DELETE", "/v1/models/ft:x", "models.delete", "")
 }
 

@@ -55,7 +55,7 @@ func (m *Meter) Usage() Usage {
 	c := m.count
 	if m.framing == Whole || m.json.begun {
 		frame := m.json.frame // a copy: the answer may go on
-		c.add(&frame, m.framing == Whole)
+		m.add(&c, &frame)
 	}
 	return c.usage(m.shape)
 }
@@ -99,6 +99,18 @@ func (m *Meter) endFrame() {
 	if f.output {
 		m.frames++
 	}
-	m.count.add(f, false)
+	m.add(&m.count, f)
+	if m.shape == LlamaCompletion {
+		m.ended = m.count.llama.ended()
+	}
 	t.reset(m.framing)
+}
+
+// add accounts for one frame, or for the whole answer.
+func (m *Meter) add(c *count, f *saying) {
+	if m.shape == LlamaCompletion && m.framing != Whole {
+		c.addLlama(f)
+		return
+	}
+	c.add(f, m.framing == Whole)
 }

@@ -19,6 +19,7 @@ var shapeNames = [...]string{
 	Messages: "messages", Tokenize: "tokenize", OllamaGenerate: "ollama.generate", OllamaChat: "ollama.chat",
 	OllamaEmbed: "ollama.embed", TGIGenerate: "tgi.generate", SGLangGenerate: "sglang.generate",
 	TritonInfer: "triton.infer", TritonGenerate: "triton.generate", ChatBatch: "chat.batch", Vertex: "vertex",
+	LlamaCompletion: "llamacpp.completion",
 }
 
 // String names s for logs and documentation.

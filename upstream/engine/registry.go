@@ -7,6 +7,9 @@ var engines = []*Engine{
 	build(Engine{Name: "tgi", Version: "main at 003eaec0fb (3.3)", Routes: tgiRoutes(), HealthPath: "/health", IncludeUsage: true}),
 	build(Engine{Name: "triton", Version: "HTTP/REST of 2.6x, KServe v2 with extensions", Routes: tritonRoutes(), HealthPath: "/v2/health/ready"}),
 	build(Engine{Name: "ollama", Version: "main at 00188139f1", Routes: ollamaRoutes(), HealthPath: "/", IncludeUsage: true}),
+	build(Engine{Name: "llamacpp", Version: "master at 00dd081612", Routes: llamacppRoutes(), HealthPath: "/health", IncludeUsage: true,
+		// With it a generation goes on after its client has left, and whoever knows the name may read it.
+		Withheld: []string{"x-conversation-id"}}),
 	build(Engine{Name: "openai", Version: "API of 2026-11", Routes: openaiRoutes(), HealthPath: "/v1/models", IncludeUsage: true}),
 	build(Engine{Name: "none", Version: "-", Routes: []Route{
 		{Name: "any", Method: "*", Path: "/*", Class: Inference, Shape: Opaque, Upgrade: true, Streams: true},

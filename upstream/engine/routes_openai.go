@@ -1,7 +1,7 @@
 package engine
 
 // openaiRoutes are those of OpenAI's HTTP API that generate or describe models, and of its compatible servers
-// (llama.cpp, LM Studio, LiteLLM and their like). What keeps state in the account behind the one key that Blaze holds
+// (LM Studio, LiteLLM and their like). What keeps state in the account behind the one key that Blaze holds
 // (files, batches, fine-tuning, vector stores, stored conversations) is admin: it is not divided between Blaze's tenants.
 func openaiRoutes() []Route {
 	routes := []Route{

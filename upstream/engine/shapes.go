@@ -23,6 +23,8 @@ var specs = [...]*spec{
 	TritonInfer:    tritonInfer(),
 	TritonGenerate: tritonGenerate(),
 	Vertex:         vertex(),
+
+	LlamaCompletion: llamaCompletion(),
 }
 
 // opaque knows no position, but finds what the other filters ask of every body, where nearly every API has it.
@@ -47,44 +49,45 @@ func common() map[string]*spec {
 	}
 }
 
-// sampling are the members that bound or steer a generation under OpenAI's names, with what vLLM and SGLang add.
+// sampling are the members that bound or steer a generation under OpenAI's names, with what vLLM, SGLang and llama.cpp add.
 func sampling() map[string]*spec {
-	return merge(map[string]*spec{
-		"max_tokens":          param(ParamMaxTokens).to(toMaxTokens),
-		"min_tokens":          param(ParamMinTokens),
-		"n":                   param(ParamN).to(toN),
-		"best_of":             param(ParamBestOf).to(toN),
-		"prompt_logprobs":     param(ParamPromptLogprobs),
-		"stop":                texts().as(ParamStop),
-		"stop_token_ids":      param(ParamStop),
-		"bad_words":           texts().as(ParamBadWords),
-		"logit_bias":          param(ParamLogitBias),
-		"response_format":     responseFormat(),
-		"guided_json":         freeText.as(ParamSchema),
-		"guided_regex":        text().as(ParamRegex),
-		"guided_grammar":      text().as(ParamGrammar),
-		"guided_choice":       texts().as(ParamSchema),
-		"json_schema":         freeText.as(ParamSchema),
-		"regex":               text().as(ParamRegex),
-		"ebnf":                text().as(ParamGrammar),
-		"structural_tag":      freeText.as(ParamSchema),
-		"structured_outputs":  structuredOutputs(),
-		"priority":            param(ParamPriority),
-		"cache_salt":          param(ParamCacheSalt),
-		"extra_key":           param(ParamCacheSalt), // SGLang's older name
-		"lora_path":           kind(File).each(kind(File)).as(ParamLoRA),
-		"chat_template":       param(ParamChatTemplate),
-		"kv_transfer_params":  param(ParamInternal),
-		"ec_transfer_params":  param(ParamInternal),
-		"bootstrap_host":      param(ParamInternal),
-		"bootstrap_port":      param(ParamInternal),
-		"bootstrap_room":      param(ParamInternal),
-		"data_parallel_rank":  param(ParamInternal),
-		"prompt_token_ids":    list(plain().to(toTokenIDs)),
-		"input_ids":           list(plain().to(toTokenIDs).each(plain().to(toTokenIDs))),
-		"documents":           list(freeText),
-		"metadata":            plain(),
-		"mm_processor_kwargs": plain(),
+	return merge(llamaSampling(), map[string]*spec{
+		"max_tokens":            param(ParamMaxTokens).to(toMaxTokens),
+		"max_completion_tokens": param(ParamMaxTokens).to(toMaxTokens),
+		"min_tokens":            param(ParamMinTokens),
+		"n":                     param(ParamN).to(toN),
+		"best_of":               param(ParamBestOf).to(toN),
+		"prompt_logprobs":       param(ParamPromptLogprobs),
+		"stop":                  texts().as(ParamStop),
+		"stop_token_ids":        param(ParamStop),
+		"bad_words":             texts().as(ParamBadWords),
+		"logit_bias":            param(ParamLogitBias),
+		"response_format":       responseFormat(),
+		"guided_json":           freeText.as(ParamSchema),
+		"guided_regex":          text().as(ParamRegex),
+		"guided_grammar":        text().as(ParamGrammar),
+		"guided_choice":         texts().as(ParamSchema),
+		"json_schema":           freeText.as(ParamSchema),
+		"regex":                 text().as(ParamRegex),
+		"ebnf":                  text().as(ParamGrammar),
+		"structural_tag":        freeText.as(ParamSchema),
+		"structured_outputs":    structuredOutputs(),
+		"priority":              param(ParamPriority),
+		"cache_salt":            param(ParamCacheSalt),
+		"extra_key":             param(ParamCacheSalt), // SGLang's older name
+		"lora_path":             kind(File).each(kind(File)).as(ParamLoRA),
+		"chat_template":         param(ParamChatTemplate),
+		"kv_transfer_params":    param(ParamInternal),
+		"ec_transfer_params":    param(ParamInternal),
+		"bootstrap_host":        param(ParamInternal),
+		"bootstrap_port":        param(ParamInternal),
+		"bootstrap_room":        param(ParamInternal),
+		"data_parallel_rank":    param(ParamInternal),
+		"prompt_token_ids":      list(plain().to(toTokenIDs)),
+		"input_ids":             list(plain().to(toTokenIDs).each(plain().to(toTokenIDs))),
+		"documents":             list(freeText),
+		"metadata":              plain(),
+		"mm_processor_kwargs":   plain(),
 	}, plains(`temperature top_p top_k min_p typical_p seed frequency_penalty presence_penalty repetition_penalty
 		length_penalty ignore_eos skip_special_tokens spaces_between_special_tokens use_beam_search early_stopping
 		include_stop_str_in_output no_stop_trim truncate_prompt_tokens truncation_side allowed_token_ids add_special_tokens

@@ -2,7 +2,9 @@ package engine
 
 // responses is OpenAI's /v1/responses.
 func responses() *spec {
-	return obj(merge(common(), map[string]*spec{
+	// llama.cpp makes a chat of it, with whatever else it holds.
+	return obj(merge(common(), llamaSampling(), map[string]*spec{
+		"max_tokens": param(ParamMaxTokens).to(toMaxTokens), "max_completion_tokens": param(ParamMaxTokens).to(toMaxTokens),
 		"input":             text().each(responseItem()).as(ParamMessages),
 		"instructions":      text(),
 		"max_output_tokens": param(ParamMaxTokens).to(toMaxTokens),
@@ -65,6 +67,7 @@ func messages() *spec {
 		"messages":       list(anthropicMessage()).as(ParamMessages),
 		"system":         text().each(obj(map[string]*spec{"type": unknown, "text": text(), "cache_control": unknown, "citations": unknown})),
 		"max_tokens":     param(ParamMaxTokens).to(toMaxTokens),
+		"n_predict":      param(ParamMaxTokens).to(toMaxTokens),
 		"stop_sequences": texts().as(ParamStop),
 		"tools":          toolsSpec(),
 		"tool_choice":    toolChoice(),

@@ -3,10 +3,9 @@ package engine
 // chatFields are the members of /v1/chat/completions besides messages.
 func chatFields() map[string]*spec {
 	return merge(common(), sampling(), map[string]*spec{
-		"max_completion_tokens": param(ParamMaxTokens).to(toMaxTokens),
-		"top_logprobs":          param(ParamLogprobs),
-		"logprobs":              unknown, // a switch here
-		"tools":                 toolsSpec(),
+		"top_logprobs": param(ParamLogprobs),
+		"logprobs":     unknown, // a switch here
+		"tools":        toolsSpec(),
 		"functions": list(obj(map[string]*spec{
 			"name": kind(Tool), "description": text(), "parameters": freeText,
 		})).as(ParamTools),
@@ -57,7 +56,8 @@ func partSpec() *spec {
 	return obj(map[string]*spec{
 		"type": unknown, "text": text(), "refusal": text(), "thinking": text(), "reasoning": text(),
 		"image_url": link(), "video_url": link(), "audio_url": link(), "image": kind(URL), "video": kind(URL).each(kind(URL)), "audio": kind(URL),
-		"input_audio": obj(map[string]*spec{"data": kind(Data), "format": unknown}),
+		"input_audio": obj(map[string]*spec{"data": kind(Data), "format": unknown, "url": kind(URL)}),
+		"input_video": obj(map[string]*spec{"data": kind(Data), "url": kind(URL)}), // llama.cpp
 		"file": obj(map[string]*spec{
 			"file_id": kind(File), "filename": kind(File), "file_data": kind(URL),
 		}),
@@ -78,11 +78,13 @@ func completions() *spec {
 	}, plains("echo store safety_identifier prompt_cache_key return_hidden_states_layers")))
 }
 
-// promptSpec is a prompt or a batch of prompts.
+// promptSpec is a prompt or a batch of prompts. llama.cpp takes texts among token ids, and media for the marks in a text.
 func promptSpec() *spec {
-	ids := plain().to(toTokenIDs)
-	one := text().to(toTokenIDs).each(ids)
-	return text().each(one).as(ParamBatch)
+	media := func() *spec {
+		return obj(map[string]*spec{"prompt_string": text(), "multimodal_data": list(kind(Data))})
+	}
+	one := media().of(Text).to(toTokenIDs).each(text().to(toTokenIDs))
+	return media().of(Text).each(one).as(ParamBatch)
 }
 
 // embeddings is /v1/embeddings, /v2/embed (Cohere), pooling, classification and moderation.
@@ -90,6 +92,7 @@ func embeddings() *spec {
 	t := merge(common(), chatMessages(messageSpec()), map[string]*spec{
 		"input":         inputSpec(),
 		"texts":         texts().as(ParamBatch),
+		"content":       promptSpec(), // llama.cpp
 		"images":        list(kind(URL)),
 		"inputs":        text().each(obj(map[string]*spec{"content": contentSpec(), "text": text(), "image": kind(URL)}).of(Text)).as(ParamBatch),
 		"prompt":        text(),
@@ -98,13 +101,13 @@ func embeddings() *spec {
 		"input_ids": list(plain().to(toTokenIDs).each(plain().to(toTokenIDs))), "chat_template_kwargs": plain(), "mm_processor_kwargs": plain(),
 	}, plains(`encoding_format dimensions truncate truncate_prompt_tokens truncation_side add_special_tokens add_generation_prompt
 		continue_final_message normalize use_activation activation task request_id rid embed_dtype endianness output_dimension
-		max_tokens softmax options keep_alive instruction`))
+		max_tokens softmax options keep_alive instruction embd_normalize`))
 	return obj(t)
 }
 
 // inputSpec is what /v1/embeddings takes: as a prompt, and SGLang's and OpenAI's moderations' list of parts.
 func inputSpec() *spec {
-	part := partSpec()
+	part := obj(merge(partSpec().keys, map[string]*spec{"content": list(partSpec())}))
 	part.str, part.sink, part.items = Text, toTokenIDs, plain().to(toTokenIDs)
 	return text().each(part).as(ParamBatch)
 }
@@ -117,7 +120,7 @@ func rerank() *spec {
 	}
 	many := func() *spec { return medium().each(medium()).as(ParamBatch) }
 	return obj(merge(common(), map[string]*spec{
-		"query": medium().each(plain().to(toTokenIDs)), "documents": many(), "items": many(), "queries": many(),
+		"query": medium().each(plain().to(toTokenIDs)), "documents": many(), "texts": many(), "items": many(), "queries": many(),
 		"text_1": many(), "text_2": many(), "data_1": many(), "data_2": many(),
 		"instruction": text(), "instruct": text(), "priority": param(ParamPriority), "cache_salt": param(ParamCacheSalt),
 		"chat_template": param(ParamChatTemplate), "chat_template_kwargs": plain(), "mm_processor_kwargs": plain(),
@@ -155,7 +158,7 @@ func images() *spec {
 // tokenize is tokenize and detokenize: a prompt, or a chat to be rendered.
 func tokenize() *spec {
 	return obj(merge(common(), chatMessages(messageSpec()), map[string]*spec{
-		"prompt": text().each(text()), "text": texts(), "tools": toolsSpec(), "tokens": plain(),
+		"prompt": text().each(text()), "text": texts(), "content": texts(), "tools": toolsSpec(), "tokens": plain(),
 		"chat_template": param(ParamChatTemplate), "chat_template_kwargs": plain(), "mm_processor_kwargs": plain(),
-	}, plains("add_special_tokens add_generation_prompt continue_final_message return_token_strs skip_special_tokens request_id")))
+	}, plains("add_special_tokens add_generation_prompt continue_final_message return_token_strs skip_special_tokens request_id add_special parse_special with_pieces")))
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,7 +33,7 @@ func events(lines string) string {
 }
 
 func settlements() []settled {
-	return append(append(openAISettlements(), nativeSettlements()...), agentSettlements()...)
+	return slices.Concat(openAISettlements(), nativeSettlements(), llamacppSettlements(), agentSettlements())
 }
 
 // openAISettlements are answers in OpenAI's shapes, from the engines that speak them.
@@ -114,6 +115,49 @@ func nativeSettlements() []settled {
 		{"kserve infer", TritonInfer, Whole, 0, 0, 0, true, `{"model_name":"resnet","model_version":"1","outputs":[{"name":"text_output","datatype":"BYTES","shape":[1],"data":["Paris"]}]}`},
 		{"llama.cpp completion", Completions, Whole, 11, 5, 0, false, `{"choices":[{"text":" Paris.","index":0,"logprobs":null,"finish_reason":"length"}],"created":1762000000,"model":"gguf","system_fingerprint":"b6700-1","object":"text_completion","usage":{"completion_tokens":5,"prompt_tokens":11,"total_tokens":16},"id":"chatcmpl-b","timings":{"prompt_n":11,"predicted_n":5}}`},
 	}
+}
+
+// llamacppSettlements are answers of llama.cpp's own routes. A stream of several has a count for each; the members that an answer
+// has are the client's to pick.
+func llamacppSettlements() []settled {
+	const rest = `"id_slot":0,"stop":true,"model":"gguf","generation_settings":{"seed":4294967295,"max_tokens":3,"n_predict":3,"stop":["\n"],"stream":true},"prompt":"<s> The capital","has_new_line":false,"truncated":false,"stop_type":"limit","stopping_word":"","tokens_cached":7,"timings":{"cache_n":0,"prompt_n":5,"prompt_ms":41.2,"predicted_n":3,"predicted_ms":95.1}`
+	return []settled{
+		{"llama.cpp completion, its own", LlamaCompletion, Whole, 5, 3, 0, false, `{"index":0,"content":" Paris.","tokens":[],"tokens_predicted":3,"tokens_evaluated":5,` + rest + `}`},
+		{"llama.cpp completion of two prompts", LlamaCompletion, Whole, 9, 7, 0, false, `[{"index":0,"content":" Paris.","tokens":[],"tokens_predicted":3,"tokens_evaluated":5,` + rest + `},{"index":1,"content":" Rome, too","tokens":[],"tokens_predicted":4,"tokens_evaluated":4,` + rest + `}]`},
+		{"llama.cpp completion without counts", LlamaCompletion, Whole, 0, 2, 0, true, `{"content":" Paris."}`},
+		{"llama.cpp completion stream", LlamaCompletion, Events, 5, 3, 0, false, events(`
+			{"index":0,"content":" Par","tokens":[3681],"stop":false,"id_slot":-1,"tokens_predicted":1,"tokens_evaluated":5}
+			{"index":0,"content":"is","tokens":[285],"stop":false,"id_slot":-1,"tokens_predicted":2,"tokens_evaluated":5}
+			{"index":0,"content":"","tokens":[],"tokens_predicted":3,"tokens_evaluated":5,` + rest + `}`)},
+		{"llama.cpp completion stream of two prompts, by turns", LlamaCompletion, Events, 9, 4, 0, false, events(`
+			{"index":0,"content":" Par","tokens":[3681],"stop":false,"id_slot":-1,"tokens_predicted":1,"tokens_evaluated":5}
+			{"index":1,"content":" Ro","tokens":[3],"stop":false,"id_slot":-1,"tokens_predicted":1,"tokens_evaluated":4}
+			{"index":0,"content":"is","tokens":[285],"stop":false,"id_slot":-1,"tokens_predicted":2,"tokens_evaluated":5}
+			{"index":0,"content":"","tokens":[],"tokens_predicted":2,"tokens_evaluated":5,` + rest + `}
+			{"index":1,"content":"me","tokens":[3],"stop":false,"id_slot":-1,"tokens_predicted":2,"tokens_evaluated":4}
+			{"index":1,"content":"","tokens":[],"tokens_predicted":2,"tokens_evaluated":4,` + rest + `}`)},
+		{"llama.cpp completion stream that is cut", LlamaCompletion, Events, 5, 2, 0, true, events(`
+			{"index":0,"content":" Par","tokens":[3681],"stop":false,"id_slot":-1,"tokens_predicted":1,"tokens_evaluated":5}
+			{"index":0,"content":"is","tokens":[285],"stop":false,"id_slot":-1,"tokens_predicted":2,"tokens_evaluated":5}`)},
+	}
+}
+
+// A stream of llama.cpp's own is whole when each of its answers is, whatever members the client has picked for its end.
+func TestLlamacppStreamEnds(t *testing.T) {
+	f := func(want bool, frames ...string) {
+		t.Helper()
+		if got := meter(LlamaCompletion, Events, events(strings.Join(frames, "\n"))); got.ended != want || got.failed {
+			t.Errorf("%q: want ended %v; got %v, failed %v", frames, want, got.ended, got.failed)
+		}
+	}
+	piece := func(i string) string { return `{"index":` + i + `,"content":"x","stop":false}` }
+	end := func(i string) string { return `{"index":` + i + `,"content":"","stop":true}` }
+	f(false, piece("0"))
+	f(true, piece("0"), end("0"))
+	f(false, piece("0"), piece("1"), end("0"))
+	f(false, piece("0"), end("0"), piece("1"))
+	f(true, piece("0"), end("0"), piece("1"), end("1"))
+	f(true, piece("0"), `{"content":""}`)
 }
 
 // agentSettlements are answers of the Responses and Messages APIs.

@@ -1,6 +1,10 @@
 package redact
 
-import "bytes"
+import (
+	"bytes"
+
+	"blaze/upstream/engine"
+)
 
 // frame reads one event or line, or what an upstream that broke off has left of one.
 func (a *Answer) frame(piece []byte) {
@@ -22,7 +26,7 @@ func (a *Answer) frame(piece []byte) {
 	}
 	w := &a.walk
 	w.reset(body)
-	w.sse = !single
+	w.sse, w.answers = !single, a.shape == engine.LlamaCompletion
 	w.space()
 	if !w.value() {
 		a.bare(it, at, single, from, end)

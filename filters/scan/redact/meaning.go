@@ -62,6 +62,10 @@ func (w *walk) literal() bool {
 		l.index += mix(hashOf(offset, name), n+1) // in any order
 	case "done":
 		w.allEnded = w.allEnded || w.depth == 1 && string(val) == "true"
+	case "stop":
+		if w.answers && w.depth == 1 && string(val) == "true" {
+			w.finish()
+		}
 	}
 	return true
 }

@@ -4,7 +4,8 @@ package redact
 // whole text so far.
 func repeatsTokens(key []byte) (yes, always bool) {
 	switch string(key) {
-	case "logprobs", "token_ids", "output_ids", "output_token_logprobs", "output_top_logprobs", "top_tokens", "tokens":
+	case "logprobs", "token_ids", "output_ids", "output_token_logprobs", "output_top_logprobs", "top_tokens", "tokens",
+		"completion_probabilities", "probs":
 		return true, false
 	case "context":
 		return true, true

@@ -46,6 +46,7 @@ func TestShapes(t *testing.T) {
 	f(engine.TGIGenerate, engine.Events, `{"index":7,"token":{"id":1,"text":"%","special":false},"generated_text":null}`)
 	f(engine.TritonGenerate, engine.Events, `{"model_name":"m","text_output":"%"}`)
 	f(engine.SGLangGenerate, engine.Events, `{"text":"%","meta_info":{"id":"x"}}`)
+	f(engine.LlamaCompletion, engine.Events, `{"index":0,"content":"%","stop":false,"tokens_predicted":1,"tokens_evaluated":5}`)
 	f(engine.Opaque, engine.Events, `%`)
 }
 
@@ -58,6 +59,20 @@ func TestCounted(t *testing.T) {
 	}
 	out := run(&a, frame(1, githubToken[:9], "null"), frame(2, githubToken[9:]+" x", "null"), frame(3, ".", `"`+githubToken+` x."`))
 	want := frame(1, "[redacted:github_token]", "null") + frame(2, " x", "null") + frame(3, ".", `"[redacted:github_token] x."`)
+	if out != want {
+		t.Errorf("got %s", out)
+	}
+}
+
+// TestByTurns: llama.cpp's frames belong to the answer whose index they have, until it says that it has stopped.
+func TestByTurns(t *testing.T) {
+	var a Answer
+	a.Reset(finder(t), Hide, engine.LlamaCompletion, engine.Events, false, nothing)
+	frame := func(n int, text string, stop bool) string {
+		return fmt.Sprintf("data: {\"index\":%d,\"content\":%q,\"stop\":%v}\n\n", n, text, stop)
+	}
+	out := run(&a, frame(0, githubToken[:9], false), frame(1, "hello", false), frame(0, githubToken[9:], true), frame(1, " there", true))
+	want := frame(0, "[redacted:github_token]", false) + frame(1, "hello", false) + frame(0, "", true) + frame(1, " there", true)
 	if out != want {
 		t.Errorf("got %s", out)
 	}

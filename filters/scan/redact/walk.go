@@ -6,6 +6,8 @@ type walk struct {
 	b   []byte
 	at  int
 	sse bool // a line of the value may begin with another data:
+	// llama.cpp's own: the top's index tells answers apart, and stop that one has ended
+	answers bool
 
 	stack  [maxDepth]level
 	depth  int
@@ -181,7 +183,7 @@ func (w *walk) close() {
 	}
 	number := l.index
 	switch {
-	case w.depth == 0 && !w.typed:
+	case w.depth == 0 && !w.typed && !w.answers:
 		number = 0 // at the top of what is no event it counts frames
 	case number == 0 && w.depth > 0 && !w.stack[w.depth-1].object:
 		number = mix(3, w.stack[w.depth-1].n)
