@@ -39,6 +39,7 @@ const (
 	rests          // it is parked
 	outgrown       // it is served with a larger buffer
 	moved          // it is, and not this front's any more
+	lingers        // it was answered in the midst of its request
 )
 
 // secureFront is a front whose client fasthttp may ask about its TLS.
@@ -65,6 +66,9 @@ func (f *front) Read(p []byte) (int, error) {
 	n, err := f.pull(p)
 	if n > 0 {
 		f.told = false
+	}
+	if !f.guard.inMidst() {
+		f.fate.CompareAndSwap(lingers, closes) // the rest has come after all
 	}
 	if n > 0 && f.room > 0 && len(f.head) >= f.room {
 		f.fate.Store(outgrown)
@@ -133,6 +137,8 @@ func (f *front) Close() error {
 		return nil
 	case f.fate.CompareAndSwap(rests, closes) && f.lot.park(f.outer, false):
 		return nil
+	case f.fate.CompareAndSwap(lingers, closes):
+		f.linger()
 	}
 	return f.Conn.Close()
 }
@@ -142,6 +148,9 @@ func (f *front) Write(p []byte) (int, error) {
 	f.told = true
 	if f.fate.Load() == outgrown {
 		f.fate.Store(closes) // what has come cannot be read however large the buffer, and this is the answer
+	}
+	if f.guard.inMidst() {
+		f.fate.CompareAndSwap(closes, lingers)
 	}
 	if f.mute.on {
 		return f.mute.write(f.Conn, p)

@@ -89,6 +89,11 @@ func (g *guard) atRest() bool {
 	return g.state == inHead && !g.begun && len(g.part) == 0 && g.bad == nil
 }
 
+// inMidst reports whether the last head's body has not come to its end, and nothing of it is bad.
+func (g *guard) inMidst() bool {
+	return g.bad == nil && g.state != inHead && g.state != unwatched
+}
+
 // awaitsBody reports whether the last head announced a body of which nothing has come.
 func (g *guard) awaitsBody() bool { return g.state == inBody && g.left == g.length }
 
