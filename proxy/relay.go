@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -146,7 +147,7 @@ func (r *relay) failed(err error) {
 	r.e.upstreamFailed(err)
 }
 
-// Read gives fasthttp the next bytes to send. After the upstream broke off, an event stream gets one error event; then
+// Read gives fasthttp the next bytes to send. After the upstream broke off, a stream gets one error event or line; then
 // the client's connection is cut, so that nobody takes a part for the whole.
 func (r *relay) Read(p []byte) (n int, err error) {
 	defer func() {
@@ -195,7 +196,9 @@ func (r *relay) next(p []byte) (int, error) {
 
 // last is what a client gets after the upstream broke off.
 func (r *relay) last(p []byte) (int, error) {
-	if r.err == io.EOF || !r.sse || r.told || r.e.Abort == "client_gone" {
+	shape := r.e.Endpoint.Shape
+	lines := r.events && !r.sse && (shape == engine.OllamaChat || shape == engine.OllamaGenerate)
+	if r.err == io.EOF || !r.sse && !lines || r.told || r.e.Abort == "client_gone" {
 		return 0, r.err
 	}
 	r.told = true
@@ -210,16 +213,34 @@ func (r *relay) last(p []byte) (int, error) {
 	case "panic":
 		d = filters.InternalError
 	}
-	var event []byte
-	if r.inside {
-		event = append(event, "\n\n"...)
+	return copy(p, r.appendError(nil, d, shape)), nil
+}
+
+// appendError appends what tells a stream's client that it has broken off, in the words of the shape: Anthropic's clients heed only
+// an event that is called one, and Ollama's take a line whose error is a text.
+func (r *relay) appendError(dst []byte, d *filters.Denial, shape engine.Shape) []byte {
+	if !r.sse {
+		if r.inside {
+			dst = append(dst, '\n')
+		}
+		text, _ := json.Marshal(d.Message)
+		return append(append(append(dst, `{"error":`...), text...), "}\n"...)
 	}
-	event = append(d.AppendJSON(append(event, "data: "...), ""), "\n\n"...)
-	return copy(p, event), nil
+	if r.inside {
+		dst = append(dst, "\n\n"...)
+	}
+	if shape != engine.Messages {
+		return append(d.AppendJSON(append(dst, "data: "...), ""), "\n\n"...)
+	}
+	dst = d.AppendJSON(append(dst, "event: error\ndata: "...), "")
+	return append(bytes.TrimSuffix(dst, []byte{'}'}), `,"type":"error"}`+"\n\n"...)
 }
 
 // sent notes whether what the client has got ends inside an event: one about an error must begin on a line of its own.
 func (r *relay) sent(p []byte) {
+	if len(p) > 0 && !r.sse {
+		r.inside = p[len(p)-1] != '\n'
+	}
 	if len(p) > 0 && r.sse {
 		r.inside = !bytes.HasSuffix(p, []byte("\n\n")) && !bytes.HasSuffix(p, []byte("\r\n\r\n"))
 	}
