@@ -28,18 +28,19 @@ type Policy struct {
 
 // Proxy is the proxy section. Every bound has a default that serves a large prompt and refuses a flood.
 type Proxy struct {
-	MaxBody        setting.Bytes `yaml:"max_body" default:"16MiB" doc:"largest request body; 413 beyond it"`
-	MaxHeader      setting.Bytes `yaml:"max_header" default:"32KiB" doc:"largest request head; 431 beyond it"`
-	MaxFields      int           `yaml:"max_fields" default:"100" doc:"most header fields in a request; 431 beyond it"`
-	Timeout        time.Duration `yaml:"timeout" default:"15m" doc:"one exchange, its stream included"`
-	HeaderTimeout  time.Duration `yaml:"header_timeout" default:"10s" doc:"to receive the request's head; 408"`
-	BodyTimeout    time.Duration `yaml:"body_timeout" default:"30s" doc:"to receive the request's body; 408"`
-	IdleTimeout    time.Duration `yaml:"idle_timeout" default:"75s" doc:"how long a kept connection may wait for its next request"`
-	WriteTimeout   time.Duration `yaml:"write_timeout" default:"30s" doc:"how long one write to the client may block; it renews with every write"`
-	MaxConnections int           `yaml:"max_connections" default:"10000" doc:"open client connections; one more is closed at once"`
-	TrustedProxies []string      `yaml:"trusted_proxies" doc:"networks whose X-Forwarded-For is believed, read right to left" example:"[10.0.0.0/8]"`
-	TLS            *TLS          `yaml:"tls" doc:"serve TLS; files are read again when they change"`
-	CORS           *CORS         `yaml:"cors" doc:"answer browsers' preflight requests"`
+	MaxBody                 setting.Bytes `yaml:"max_body" default:"16MiB" doc:"largest request body; 413 beyond it"`
+	MaxHeader               setting.Bytes `yaml:"max_header" default:"32KiB" doc:"largest request head; 431 beyond it"`
+	MaxFields               int           `yaml:"max_fields" default:"100" doc:"most header fields in a request; 431 beyond it"`
+	Timeout                 time.Duration `yaml:"timeout" default:"15m" doc:"one exchange, its stream included"`
+	HeaderTimeout           time.Duration `yaml:"header_timeout" default:"10s" doc:"to receive the request's head; 408"`
+	BodyTimeout             time.Duration `yaml:"body_timeout" default:"30s" doc:"to receive the request's body; 408"`
+	IdleTimeout             time.Duration `yaml:"idle_timeout" default:"75s" doc:"how long a kept connection may wait for its next request"`
+	WriteTimeout            time.Duration `yaml:"write_timeout" default:"30s" doc:"how long one write to the client may block; it renews with every write"`
+	MaxConnections          int           `yaml:"max_connections" default:"10000" doc:"open client connections; for one more the one silent longest is closed, or the new one where all are at work"`
+	MaxConnectionsPerClient int           `yaml:"max_connections_per_client" default:"0" doc:"open connections of one address (IPv6: of one /64); one more is closed at once; 0 is no bound. Trusted proxies and who must send a PROXY header are not counted"`
+	TrustedProxies          []string      `yaml:"trusted_proxies" doc:"networks whose X-Forwarded-For is believed, read right to left" example:"[10.0.0.0/8]"`
+	TLS                     *TLS          `yaml:"tls" doc:"serve TLS; files are read again when they change"`
+	CORS                    *CORS         `yaml:"cors" doc:"answer browsers' preflight requests"`
 }
 
 // TLS is proxy.tls.

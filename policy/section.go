@@ -23,6 +23,9 @@ func (p *Proxy) validate() error {
 	positive("max_header", p.MaxHeader > 0, p.MaxHeader)
 	positive("max_fields", p.MaxFields > 0, p.MaxFields)
 	positive("max_connections", p.MaxConnections > 0, p.MaxConnections)
+	if p.MaxConnectionsPerClient < 0 {
+		errs = append(errs, setting.Wrong("max_connections_per_client", "at least 0", p.MaxConnectionsPerClient))
+	}
 	for _, d := range []struct {
 		path  string
 		value time.Duration

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,7 +28,8 @@ type conn struct {
 	writeBy int64
 	timeout time.Duration
 	closed  sync.Once
-	front   *front // what fasthttp sees of it
+	from    netip.Addr // the subscriber it is counted for; zero where nobody counts
+	front   *front     // what fasthttp sees of it
 
 	parking sync.Mutex
 	parked  *parked // guarded by parking; nil while it is served
@@ -137,40 +139,5 @@ func clientConn(c net.Conn) *conn {
 		default:
 			return nil
 		}
-	}
-}
-
-// listener wraps what it accepts, refuses connections beyond the bound, and outlives transient accept errors.
-type listener struct {
-	net.Listener
-	watch *watcher
-	// max and timeout read the policy that serves now.
-	max      func() int
-	timeout  func() time.Duration
-	rejected func()
-}
-
-// Accept returns the next connection that there is room for. One over the bound is closed at once: it costs less than
-// an answer, and the client's balancer sees it.
-func (l *listener) Accept() (net.Conn, error) {
-	for delay := time.Duration(0); ; {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			ne, ok := err.(interface{ Temporary() bool })
-			if !ok || !ne.Temporary() {
-				return nil, err
-			}
-			// Out of descriptors: accepting goes on when some are free again.
-			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
-			time.Sleep(delay)
-			continue
-		}
-		delay = 0
-		if l.watch.open() >= l.max() {
-			l.rejected()
-			_ = c.Close()
-			continue
-		}
-		return l.watch.add(c, l.timeout()), nil
 	}
 }

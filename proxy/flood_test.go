@@ -139,7 +139,7 @@ func TestConnectionFlood(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	if n := s.gauge(t, "blaze_connections_rejected_total"); n != 200 {
+	if n := s.gauge(t, `blaze_connections_rejected_total{bound="max_connections"}`); n != 200 {
 		t.Errorf("%v were let go, want 200", n)
 	}
 	for _, c := range conns {

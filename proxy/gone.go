@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,13 +23,14 @@ type watcher struct {
 	count  atomic.Int64
 
 	mu    sync.RWMutex
-	conns map[uint64]*conn // guarded by mu
+	conns map[uint64]*conn   // guarded by mu
+	from  map[netip.Addr]int // guarded by mu; open connections of each client that is counted
 
 	lot *lot // set before the first connection
 }
 
 func newWatcher() (*watcher, error) {
-	w := &watcher{conns: map[uint64]*conn{}}
+	w := &watcher{conns: map[uint64]*conn{}, from: map[netip.Addr]int{}}
 	return w, w.poll.open(w.happened)
 }
 
@@ -38,12 +40,22 @@ func (w *watcher) close() { w.poll.close() }
 // open counts the open connections.
 func (w *watcher) open() int { return int(w.count.Load()) }
 
-// add wraps an accepted connection and watches it where that is possible.
-func (w *watcher) add(nc net.Conn, timeout time.Duration) *conn {
-	c := &conn{Conn: nc, watch: w, id: w.nextID.Add(1), timeout: timeout}
+// openFrom counts those of one client.
+func (w *watcher) openFrom(a netip.Addr) int {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.from[a]
+}
+
+// add wraps an accepted connection, counts it for its client, and watches it where that is possible.
+func (w *watcher) add(nc net.Conn, from netip.Addr, timeout time.Duration) *conn {
+	c := &conn{Conn: nc, watch: w, id: w.nextID.Add(1), timeout: timeout, from: from}
 	w.count.Add(1)
 	w.mu.Lock()
 	w.conns[c.id] = c
+	if from.IsValid() {
+		w.from[from]++
+	}
 	w.mu.Unlock()
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
@@ -58,6 +70,11 @@ func (w *watcher) forget(c *conn) {
 	w.count.Add(-1)
 	w.mu.Lock()
 	delete(w.conns, c.id)
+	if c.from.IsValid() {
+		if w.from[c.from]--; w.from[c.from] == 0 {
+			delete(w.from, c.from)
+		}
+	}
 	w.mu.Unlock()
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"container/list"
 	"errors"
 	"net"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"blaze/telemetry"
 )
 
 // lot is where connections wait that have nothing to say: new ones until their first byte, kept ones from parkAfter on.
@@ -31,6 +34,9 @@ type lot struct {
 	fresh, idle func() time.Duration
 	draining    atomic.Bool
 	parked      atomic.Int64
+	silent      queue // of the parked, who never said a thing
+	kept        queue // and who has been served before
+	displaced   *telemetry.Counter
 	left        atomic.Int64 // parked since memory was last given back
 	stop        chan struct{}
 	swept       chan struct{}
@@ -41,9 +47,50 @@ const parkAfter = time.Second
 
 // parked is a connection in the lot.
 type parked struct {
-	front net.Conn  // as fasthttp knows it
-	until time.Time // when it is closed
-	fresh bool      // nothing was ever read from it
+	front net.Conn      // as fasthttp knows it
+	base  *conn         // as it was accepted
+	since time.Time     // when it came here
+	until time.Time     // when it is closed
+	fresh bool          // nothing was ever read from it
+	place *list.Element // in its queue, guarded by its mu; nil when it has been taken out
+}
+
+// queue is parked connections, the oldest first.
+type queue struct {
+	mu   sync.Mutex
+	list list.List // guarded by mu; of *parked
+}
+
+func (q *queue) add(p *parked) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p.place = q.list.PushBack(p)
+}
+
+func (q *queue) remove(p *parked) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if p.place != nil {
+		q.list.Remove(p.place)
+		p.place = nil
+	}
+}
+
+// take takes out the oldest, if it has been here for so long.
+func (q *queue) take(least time.Duration) *parked {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.list.Front()
+	if e == nil {
+		return nil
+	}
+	p := e.Value.(*parked)
+	if time.Since(p.since) < least {
+		return nil
+	}
+	q.list.Remove(e)
+	p.place = nil
+	return p
 }
 
 func newLot(ln net.Listener, w *watcher) *lot {
@@ -117,10 +164,11 @@ func (l *lot) park(c net.Conn, fresh bool) bool {
 	if fresh {
 		wait = l.fresh()
 	}
-	p := &parked{front: c, until: time.Now().Add(wait), fresh: fresh}
-	l.parked.Add(1)
+	now := time.Now()
+	p := &parked{front: c, base: base, since: now, until: now.Add(wait), fresh: fresh}
+	l.enter(p)
 	if !base.park(p, &l.watch.poll) {
-		l.parked.Add(-1)
+		l.leave(p)
 		return false
 	}
 	if !fresh {
@@ -128,6 +176,45 @@ func (l *lot) park(c net.Conn, fresh bool) bool {
 	}
 	return true
 }
+
+// enter and leave keep account of who is in the lot.
+func (l *lot) enter(p *parked) {
+	l.parked.Add(1)
+	l.queue(p).add(p)
+}
+
+func (l *lot) leave(p *parked) {
+	l.parked.Add(-1)
+	l.queue(p).remove(p)
+}
+
+func (l *lot) queue(p *parked) *queue {
+	if p.fresh {
+		return &l.silent
+	}
+	return &l.kept
+}
+
+// makeRoom closes the connection that has been silent longest, for a new one when there is no room: of those that never
+// said a thing, or else of kept ones. It reports false where none has been silent for a second. So whoever opens
+// connections and keeps silent keeps nobody out.
+func (l *lot) makeRoom() bool {
+	for _, q := range [...]*queue{&l.silent, &l.kept} {
+		for p := q.take(silence); p != nil; p = q.take(silence) {
+			if p.base.unpark(&l.watch.poll, func(q *parked) bool { return q == p }) == nil {
+				continue // it has just spoken
+			}
+			l.leave(p)
+			_ = p.base.Close()
+			l.displaced.Inc()
+			return true
+		}
+	}
+	return false
+}
+
+// silence is how long a connection is left alone at least: a client that has just come is about to speak.
+const silence = time.Second
 
 // sweep closes what has waited too long, and gives memory back that parked connections have left behind.
 func (l *lot) sweep() {
@@ -161,7 +248,7 @@ const (
 func (l *lot) expire(now time.Time) {
 	l.watch.each(func(c *conn) {
 		if p := c.unpark(&l.watch.poll, func(p *parked) bool { return now.After(p.until) }); p != nil {
-			l.parked.Add(-1)
+			l.leave(p)
 			_ = c.Close()
 		}
 	})
@@ -169,7 +256,7 @@ func (l *lot) expire(now time.Time) {
 
 // spoke is called by the watcher when something has arrived on a parked connection, its end perhaps.
 func (l *lot) spoke(p *parked) {
-	l.parked.Add(-1)
+	l.leave(p)
 	l.deliver(p.front)
 }
 
@@ -190,7 +277,7 @@ func (l *lot) drain() {
 		case p.fresh || l.watch.poll.readable(c):
 			l.spoke(p)
 		default:
-			l.parked.Add(-1)
+			l.leave(p)
 			_ = c.Close()
 		}
 	})

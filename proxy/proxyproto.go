@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,15 +25,16 @@ func viaBalancer(ln net.Listener, from []netip.Prefix, timeout time.Duration) ne
 		ReadHeaderTimeout: timeout,
 		ValidateHeader:    speaksForTCP,
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
-			peer := address(o.Upstream)
-			for _, p := range from {
-				if p.Contains(peer) {
-					return proxyproto.REQUIRE, nil
-				}
+			if contains(from, address(o.Upstream)) {
+				return proxyproto.REQUIRE, nil
 			}
 			return proxyproto.SKIP, nil
 		},
 	}
+}
+
+func contains(networks []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(setting.PlainAddr(a)) })
 }
 
 // speaksForTCP refuses a header that names no TCP client (v1 UNKNOWN, v2 UNSPEC, UDP, Unix): its address would be nobody's

@@ -69,19 +69,26 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{store: o.Store, tel: o.Tel, log: o.Tel.Log, drain: o.Drain, loud: o.Verbose, watch: w}
 	s.panics = o.Tel.Metrics.Counter("blaze_panics_total")
-	rejected := o.Tel.Metrics.Counter("blaze_connections_rejected_total")
 	o.Tel.Metrics.Gauge("blaze_open_connections", func() float64 { return float64(w.open()) })
 	o.Tel.Metrics.Gauge("blaze_open_exchanges", func() float64 { return float64(s.open.Load()) })
 	s.ln = &listener{
-		Listener: ln, watch: w, rejected: rejected.Inc,
-		max:     func() int { return s.store.Current().Proxy.MaxConnections },
-		timeout: func() time.Duration { return s.store.Current().Proxy.WriteTimeout },
+		Listener: ln, watch: w,
+		bounds: func() bounds {
+			p := &s.store.Current().Proxy
+			return bounds{max: p.MaxConnections, perClient: p.MaxConnectionsPerClient, write: p.WriteTimeout}
+		},
+		speaksForOthers: func(a netip.Addr) bool {
+			return s.store.Current().Trusted.Contains(a) || contains(o.ProxyProtocol, a)
+		},
+		full:  o.Tel.Metrics.Counter("blaze_connections_rejected_total", "max_connections"),
+		crowd: o.Tel.Metrics.Counter("blaze_connections_rejected_total", "max_connections_per_client"),
 	}
 	s.ln = viaBalancer(s.ln, o.ProxyProtocol, o.Store.Current().Proxy.HeaderTimeout)
 	if o.Store.Current().Proxy.TLS != nil {
 		s.ln = s.secure(s.ln)
 	}
 	s.lot = newLot(s.ln, w)
+	s.lot.displaced = o.Tel.Metrics.Counter("blaze_connections_displaced_total")
 	s.lot.fresh = func() time.Duration { return s.store.Current().Proxy.HeaderTimeout }
 	s.lot.idle = func() time.Duration { return s.lot.plain.fast.IdleTimeout }
 	largest := int(o.Store.Current().Proxy.MaxHeader)

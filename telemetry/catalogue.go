@@ -116,7 +116,8 @@ func Catalogue() []Metric {
 		// The proxy.
 		gauge("blaze_open_connections", "connections", "Open client connections."),
 		gauge("blaze_parked_connections", "connections", "Those among them that hold no goroutine and no buffer: silent since they came, or for a second."),
-		counter("blaze_connections_rejected_total", "connections", "Connections closed at once, over proxy.max_connections."),
+		counter("blaze_connections_rejected_total", "connections", "Connections closed at once, by the bound they were over: max_connections, max_connections_per_client.", "bound"),
+		counter("blaze_connections_displaced_total", "connections", "Silent connections closed to make room for new ones at proxy.max_connections."),
 		counter("blaze_panics_total", "panics", "Panics caught; each is a bug and in the log."),
 
 		// The machine, the container (cgroup v2) and the process.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"blaze/telemetry/setting"
 )
 
 // Bounds: offenders that are told apart, in sets so that finding one is short; and events remembered.
@@ -53,7 +55,7 @@ func (t *threats) denied(now time.Time, r *Record) {
 	if !r.Client.IsValid() {
 		return
 	}
-	client := countedAs(r.Client)
+	client := setting.Subscriber(r.Client)
 	s := &t.sets[setOf(client)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,17 +82,6 @@ func (s *offenderSet) find(client netip.Addr, now time.Time) *offender {
 	}
 	*least = offender{client: client, denials: least.denials, inherited: least.denials, firstSeen: now}
 	return least
-}
-
-// countedAs is the address a client counts under: IPv6 clients own at least a /64.
-func countedAs(a netip.Addr) netip.Addr {
-	a = a.Unmap()
-	if a.Is6() {
-		if p, err := a.WithZone("").Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
 }
 
 func setOf(a netip.Addr) uint32 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"blaze/filters"
+	"blaze/telemetry/setting"
 )
 
 // One-time codes (RFC 6238) as authenticator apps make them: six digits of HMAC-SHA-1, a new one every thirty seconds.
@@ -88,7 +89,7 @@ func (c *codes) prove(id *filters.Identity, code []byte, client netip.Addr, now 
 			return nil, no
 		}
 	}
-	c.remember(network(client), p)
+	c.remember(setting.Subscriber(client), p)
 	return p.identity, nil
 }
 
@@ -151,7 +152,7 @@ func (c *codes) remember(from netip.Addr, p proof) {
 
 // lately returns id with the proof that client gave before, or id itself. Allocates nothing but after a reload.
 func (c *codes) lately(id *filters.Identity, client netip.Addr, now time.Time) *filters.Identity {
-	from := network(client)
+	from := setting.Subscriber(client)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, there := c.proved[from]
@@ -166,14 +167,4 @@ func (c *codes) lately(id *filters.Identity, client netip.Addr, now time.Time) *
 		c.proved[from] = p
 	}
 	return p.identity
-}
-
-// network is what counts as one client: an IPv4 address, the /64 of an IPv6 address.
-func network(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if !a.Is6() {
-		return a
-	}
-	p, _ := a.Prefix(64)
-	return p.Addr()
 }

@@ -160,19 +160,6 @@ func TestOTPMemory(t *testing.T) {
 	}
 }
 
-func TestNetwork(t *testing.T) {
-	f := func(in, want string) {
-		t.Helper()
-		if got := network(netip.MustParseAddr(in)); got != netip.MustParseAddr(want) {
-			t.Errorf("%s: want %s; got %s", in, want, got)
-		}
-	}
-	f("192.0.2.1", "192.0.2.1")
-	f("::ffff:192.0.2.1", "192.0.2.1")
-	f("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::")
-	f("fe80::1%eth0", "fe80::")
-}
-
 func TestOTPSecret(t *testing.T) {
 	f := func(s string, ok bool) {
 		t.Helper()

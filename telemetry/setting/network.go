@@ -36,3 +36,13 @@ func ParseNetwork(s string) (netip.Prefix, error) {
 
 // PlainAddr is the one form in which addresses are compared.
 func PlainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+
+// Subscriber is what counts as one client: an IPv4 address, or the first of the /64 that an IPv6 client has for itself.
+func Subscriber(a netip.Addr) netip.Addr {
+	a = PlainAddr(a)
+	if !a.Is6() {
+		return a
+	}
+	p, _ := a.Prefix(64) // never fails for 64 bits of an IPv6 address
+	return p.Addr()
+}
