@@ -40,7 +40,7 @@ func (t *report) print(w io.Writer) error {
 		fmt.Fprintf(out, "  %d x %s\n", t.Other[what], what)
 	}
 	if t.Cost != nil {
-		t.Cost.print(out)
+		t.Cost.print(out, "of the corpus")
 	}
 	return out.Flush()
 }
