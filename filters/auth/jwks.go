@@ -38,7 +38,7 @@ type remote struct {
 	count    map[string]*telemetry.Counter // by result
 
 	current atomic.Pointer[keySet] // nil until the first fetch succeeds
-	fetched atomic.Int64           // when the last one succeeded, Unix nanoseconds
+	fetched moment                 // when the last one succeeded
 	ask     chan struct{}          // holds one wish for a fetch
 
 	running sync.Mutex // held by the one run; a reload's old and new filter may overlap
@@ -54,7 +54,7 @@ type remote struct {
 
 // set returns the keys to believe now, or nil when there are none or none that are recent enough.
 func (r *remote) set(now time.Time) *keySet {
-	if r.maxStale > 0 && now.UnixNano()-r.fetched.Load() > int64(r.maxStale) {
+	if r.maxStale > 0 && r.fetched.age(now) > r.maxStale {
 		return nil
 	}
 	return r.current.Load()
@@ -126,7 +126,7 @@ func (r *remote) run(ctx context.Context) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	next := time.Duration(0)
-	if age := r.now().Sub(time.Unix(0, r.fetched.Load())); r.current.Load() != nil && age < r.refresh {
+	if age := r.fetched.age(r.now()); r.current.Load() != nil && age < r.refresh {
 		next = r.refresh - age
 	}
 	for retry := retryFirst; ; {
@@ -185,7 +185,7 @@ func (r *remote) renew(ctx context.Context) (keep time.Duration, err error) {
 		return 0, err
 	}
 	r.failure = ""
-	r.fetched.Store(r.now().UnixNano())
+	r.fetched.set(r.now())
 	digest := Hash(sha256.Sum256(text))
 	if digest == r.digest {
 		r.count["unchanged"].Inc() // the set stays the same value, and with it the tokens remembered
@@ -217,7 +217,7 @@ func (r *remote) state() (status string, detail map[string]any) {
 		detail["error"] = failure
 	}
 	if set != nil {
-		detail["keys"], detail["fetched"] = len(set.keys), time.Unix(0, r.fetched.Load()).UTC().Format(time.RFC3339)
+		detail["keys"], detail["fetched"] = len(set.keys), r.fetched.time().UTC().Format(time.RFC3339)
 	}
 	detail["status"] = status
 	return status, detail

@@ -205,7 +205,7 @@ func TestReplicasRun(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { a.Run(ctx) })
 	deadline := time.Now().Add(10 * time.Second)
-	for a.revoked.synced.Load() == 0 && time.Now().Before(deadline) {
+	for !a.revoked.synced.is() && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()

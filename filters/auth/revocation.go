@@ -62,7 +62,7 @@ func (r Revocation) over(now time.Time) bool { return !r.Until.IsZero() && !now.
 // revocations is the list of what is revoked, read by every request without a lock. It passes on over reloads.
 type revocations struct {
 	current atomic.Pointer[map[named]Revocation] // never nil; the map is never changed
-	synced  atomic.Int64                         // when it last agreed with Redis, Unix nanoseconds; 0 is never
+	synced  moment                               // when it last agreed with Redis
 	mu      sync.Mutex                           // held while a new map is made
 }
 

@@ -50,8 +50,8 @@ func (r *replicas) changes() string { return r.redis.Prefix + ":{revoked}:versio
 
 // known says whether the list may be relied on at now: it was read once (ever), and not too long ago (fresh).
 func (r *replicas) known(now time.Time) (ever, fresh bool) {
-	at := r.local.synced.Load()
-	return at != 0, at != 0 && (r.maxStale <= 0 || now.UnixNano()-at <= int64(r.maxStale))
+	ever = r.local.synced.is()
+	return ever, ever && (r.maxStale <= 0 || r.local.synced.age(now) <= r.maxStale)
 }
 
 // inherit takes over what prev had seen, and not yet told.
@@ -86,7 +86,7 @@ func (r *replicas) look(ctx context.Context) error {
 		r.failure = "redis: the list of revocations cannot be read"
 		return err
 	}
-	r.local.synced.Store(r.now().UnixNano())
+	r.local.synced.set(r.now())
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (r *replicas) lookLocked(ctx context.Context) error {
 		return err
 	}
 	// Redis has lost its data, or has not heard of what was revoked before it was shared: what is known here is given to it.
-	if first := r.local.synced.Load() == 0; first || r.seen.epoch != "" && seen.epoch != r.seen.epoch {
+	if first := !r.local.synced.is(); first || r.seen.epoch != "" && seen.epoch != r.seen.epoch {
 		r.pending = r.local.list(r.now())
 	}
 	if len(r.pending) > 0 {
@@ -108,7 +108,7 @@ func (r *replicas) lookLocked(ctx context.Context) error {
 			return err
 		}
 	}
-	if seen == r.seen && r.local.synced.Load() != 0 {
+	if seen == r.seen && r.local.synced.is() {
 		return nil
 	}
 	fields, err := r.redis.Client.HGetAll(ctx, r.entries()).Result()

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"sync"
-	"time"
 
 	"blaze/telemetry"
 )
@@ -24,7 +23,7 @@ func (f *Filter) Run(ctx context.Context) {
 			if r.current.Load() == nil {
 				return -1
 			}
-			return r.now().Sub(time.Unix(0, r.fetched.Load())).Seconds()
+			return r.fetched.age(r.now()).Seconds()
 		}, r.issuer)
 		tasks.Go(func() { r.run(ctx) })
 	}
