@@ -74,6 +74,7 @@ func New(cfg Config, prev *Tracker, env filters.Env) (*Tracker, error) {
 	} else {
 		seed := maphash.MakeSeed()
 		t.state = &state{seed: seed, bans: newBans(seed)}
+		t.clients.began = t.now()
 	}
 	if env.Redis != nil && env.Redis.Client != nil {
 		t.remote = newRemote(env.Redis)
@@ -179,11 +180,11 @@ func (t *Tracker) Ended(x *filters.Exchange) {
 	} else {
 		n = note{forgiven: forgiven, size: magnitude(x.BytesIn)}
 	}
-	if why, over := t.clients.add(who.hash(t.seed), now.UnixNano(), n, t.rules); over {
+	if why, over := t.clients.add(who.hash(t.seed), t.clients.since(now), n, t.rules); over {
 		t.ban(x, who, now, why)
 	}
 	if good && known { // who shares an address with those who behave
-		t.clients.add(address.hash(t.seed), now.UnixNano(), note{forgiven: forgiven}, t.rules)
+		t.clients.add(address.hash(t.seed), t.clients.since(now), note{forgiven: forgiven}, t.rules)
 	}
 }
 

@@ -2,8 +2,10 @@ package behavior
 
 import (
 	"testing"
+	"time"
 
 	"blaze/filters"
+	"blaze/telemetry"
 )
 
 // TestSizes: a prompt of another order of magnitude than a client's usual ones counts, and never bans on its own.
@@ -40,3 +42,25 @@ func TestSizes(t *testing.T) {
 }
 
 func unitKey(w *world, x *filters.Exchange) uint64 { return Target{Net: unit(x.Client)}.hash(w.seed) }
+
+// TestScoresKeepTheirTime: points age by the monotonic half of the clock. By the wall clock, none would age for as long as it was
+// set back, and refusals of a whole day would add up to a ban.
+func TestScoresKeepTheirTime(t *testing.T) {
+	tracker, err := New(Config{}, nil, filters.Env{Metrics: telemetry.NewMetrics()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if began := tracker.clients.began; began == began.Round(0) {
+		t.Error("the table began at a time without the monotonic half")
+	}
+	later, err := New(Config{}, tracker, filters.Env{Metrics: telemetry.NewMetrics()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if later.clients.began != tracker.clients.began {
+		t.Error("a reload begins another count")
+	}
+	if n := tracker.clients.since(tracker.clients.began.Add(time.Hour)); n != int64(time.Hour) {
+		t.Errorf("an hour is %d ns", n)
+	}
+}

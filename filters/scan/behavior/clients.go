@@ -3,6 +3,7 @@ package behavior
 import (
 	"math"
 	"sync"
+	"time"
 	"unsafe"
 )
 
@@ -20,6 +21,7 @@ const (
 // invent addresses push out those who did nothing, and last of all each other. The key is a keyed hash: nobody can aim at
 // a set, and two clients that share a key are as likely as a guess of 64 bits.
 type clients struct {
+	began  time.Time // what at counts from: with the monotonic half of the clock, so that setting the clock ages no point
 	shards [shards]struct {
 		mu   sync.Mutex
 		sets *[sets][ways]client // guarded by mu; nil until the first client
@@ -29,7 +31,7 @@ type clients struct {
 // client is one cache line.
 type client struct {
 	key         uint64
-	at          int64  // when points were last brought up to date; Unix nanoseconds
+	at          int64  // when points were last brought up to date; nanoseconds since the table began
 	paths       uint64 // sketch of the unknown paths it tried: one bit each
 	credentials uint64 // sketch of the credentials it tried
 	points      [causes]float32
@@ -57,6 +59,9 @@ type rules struct {
 	half float64 // time in which points halve, ns
 	goal float32
 }
+
+// since is now as the table counts it.
+func (c *clients) since(now time.Time) int64 { return int64(now.Sub(c.began)) }
 
 // add takes n in. At the goal it says what the points were given for, and forgets them. A note of good alone makes no
 // place for a client that has none.
