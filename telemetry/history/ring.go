@@ -30,19 +30,33 @@ func (r *ring) at(n int64) []float32 {
 // has reports whether step n is still, or already, in the ring.
 func (r *ring) has(n int64) bool { return r.newest > 0 && n <= r.newest && n > r.newest-r.steps() }
 
-// advance moves on to the step of now and returns its numbers; a clock that went back stays where it was.
+// settles is how far a clock may go back, in seconds beyond a step, and the ring waits for it to come again.
+const settles = 60
+
+// advance moves on to the step of now and returns its numbers. A clock that went back a little finds the newest step still; one
+// that was set back goes on from where it is, and what it had written of times to come is gone: it would wait for them for
+// hours, and show nothing of now until then.
 func (r *ring) advance(now time.Time) []float32 {
 	n := now.Unix() / r.step
+	if r.newest-n > 1+settles/r.step {
+		r.clear(max(n, r.newest-r.steps())+1, r.newest)
+		r.newest, r.inStep = n, 0
+	}
 	if n > r.newest {
-		for i := max(r.newest+1, n-r.steps()+1); i <= n; i++ {
-			cell := r.at(i)
-			for j := range cell {
-				cell[j] = missing
-			}
-		}
+		r.clear(max(r.newest+1, n-r.steps()+1), n)
 		r.newest, r.inStep = n, 0
 	}
 	return r.at(r.newest)
+}
+
+// clear empties the steps from first to last.
+func (r *ring) clear(first, last int64) {
+	for ; first <= last; first++ {
+		cell := r.at(first)
+		for j := range cell {
+			cell[j] = missing
+		}
+	}
 }
 
 // add adds delta to the step of now.
