@@ -241,6 +241,40 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// TestSchemaWords: in a schema the keywords of JSON Schema are known, written as they are there and in no other case; what stands under
+// them is data. Elsewhere they are keys like others.
+func TestSchemaWords(t *testing.T) {
+	body := `{"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"Properties":{"enum":["a"],"$ref":"b"}},"REQUIRED":["c"]}}}],` +
+		`"metadata":{"properties":"d","$ref":"e"}}`
+	var d Document
+	if err := d.Parse(Chat, []byte(body), Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	var known, others, data, structure []string
+	for _, v := range d.Values {
+		switch text := string(d.Text(v)); {
+		case v.Known:
+			known = append(known, text)
+		case v.Kind == Key:
+			others = append(others, text)
+		case v.Kind == Text:
+			data = append(data, text)
+		default:
+			structure = append(structure, text)
+		}
+	}
+	f := func(what string, got []string, want string) {
+		t.Helper()
+		if g := strings.Join(got, " "); g != want {
+			t.Errorf("%s: %s; want %s", what, g, want)
+		}
+	}
+	f("known", known, "tools type function name parameters type properties enum $ref metadata")
+	f("others", others, "Properties REQUIRED properties $ref")
+	f("data", data, "object a b c")
+	f("structure", structure, "function f d e")
+}
+
 // TestKnownKeys: a key is known by where it stands, however it is written, and never by its name alone.
 func TestKnownKeys(t *testing.T) {
 	body := `{"model":"m","\u006dessages":[{"role":"user","content":"x","made_up":1}],"metadata":{"model":"x","role":"y"},"messages2":[]}`

@@ -21,11 +21,26 @@ type spec struct {
 	strict  bool             // a string or null, nothing else
 }
 
-// Positions of which nothing is known, and those whose whole subtree is data for the model (a JSON schema).
+// Positions of which nothing is known, and those whose whole subtree is data for the model (a JSON schema, whose keywords are
+// known, in no other case).
 var (
 	unknown  = &spec{}
-	freeText = func() *spec { s := &spec{str: Text}; s.rest, s.items = s, s; return s }()
+	freeText = func() *spec {
+		s := &spec{str: Text, keys: map[string]*spec{}}
+		for word := range strings.FieldsSeq(schemaWords) {
+			s.keys[word] = s
+		}
+		s.rest, s.items = s, s
+		return s
+	}()
 )
+
+// schemaWords are the keywords of JSON Schema (drafts 7 and 2020-12) and what OpenAPI and OpenAI add to them.
+const schemaWords = "$anchor $comment $defs $id $ref $schema additionalItems additionalProperties allOf anyOf const contains contentEncoding " +
+	"contentMediaType default definitions dependentRequired dependentSchemas deprecated description else enum example examples " +
+	"exclusiveMaximum exclusiveMinimum format if items maxContains maxItems maxLength maxProperties maximum minContains minItems minLength " +
+	"minProperties minimum multipleOf name not nullable oneOf pattern patternProperties prefixItems properties propertyNames readOnly " +
+	"required schema strict then title type unevaluatedItems unevaluatedProperties uniqueItems writeOnly"
 
 // element is what is expected of an array's elements here.
 func (s *spec) element() *spec {
