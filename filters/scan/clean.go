@@ -29,8 +29,8 @@ const (
 	aValue  uint64 = 64       // of a body
 )
 
-// worthKnowing is how long a value is that takes longer to judge than to know.
-const worthKnowing = 12
+// worthKnowing is how long a value is that takes longer to judge than to know: a word of eight letters may be base64.
+const worthKnowing = 8
 
 // sum is the hash by which a text is known; never zero.
 func (c *clean) sum(text []byte, what uint64, want detect.Mask) uint64 {
