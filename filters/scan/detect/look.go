@@ -96,7 +96,8 @@ var (
 	quotingBytes = setOf("'\"\\^`$")
 	madeBytes    = setOf("/") | blankBit // what a form may have that the plain one has not
 	hashByte     = setOf("#")
-	endingBytes  = setOf("'\";") // what a comment behind # may follow
+	endingBytes  = setOf("'\";")              // what a comment behind # may follow
+	exprBytes    = setOf("*+.|(['\"/%<>=-@#") // of an expression in a template; a name alone has none
 	codeBytes    = setOf("(.@:'\"[")
 	commandBytes = setOf(";|&`$><{%\\") | controlBit
 )

@@ -12,7 +12,7 @@ func lookupRules() []Rule {
 			Any:    []string{"jndi:", "rmi://", "ldaps://", "iiop:", "corba:"},
 			Hits:   []string{"jndi:ldap://x", "rmi://x/y"},
 			Misses: []string{"jndi tutorial"}},
-		{ID: "injection-template", Class: Injection, Weak: true, Why: "an expression of a template engine",
+		{ID: "injection-template", Class: Injection, Weak: true, When: templated, Why: "an expression of a template engine",
 			Any:     []string{"{{", "${", "#{", "<%", "*{", "@{", "{%", "[[", "<#", "[#", "{php}", "#set", "#exec", "@(", "{$"},
 			Pattern: `(\{\{.{0,200}[*+.|(\['"/%<>=\-@#]|\{\{\s*(config|self|request|settings?|debug|g|app|session|this|x|a|dump|env|user|constructor)\s*\}\}|\$\{[^}:]*[.(*+'"\[]|#\{[^}]{0,200}[^\w\s}][^}]{0,200}\}|#\{\s*(config|self|request|session|env|user|this|settings?|params|root|app)\s*\}|<%[=@!-]?.{0,200}%>|\*\{[^}]{1,200}\}|@\{[^}]{1,200}\}|\{%.{0,200}%\}|\[\[\$?\{|[<\[]#(assign|list|include|if|import) |\{php\}|\{\$smarty|#set ?\(|#exec\b|@\(\d|\{\$[\w.]+\})`,
 			Hits:    []string{"{{7*7}}", "{{config}}", "${7*7}", "#{3*3}", "#{session}", "<%= 1 %>", "{{request|attr('x')}}"},

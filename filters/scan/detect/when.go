@@ -179,7 +179,7 @@ func conditional(l *look) bool {
 		if !ok {
 			return false
 		}
-		if len(after) > 0 && (after[0] == 'j' || after[0] == 'i' || after[0] == 't' || after[0] == 'v') {
+		if after = bytes.TrimLeft(after, ":"); len(after) > 0 && (after[0] == 'j' || after[0] == 'i' || after[0] == 't' || after[0] == 'v') {
 			return true
 		}
 		rest = after

@@ -179,3 +179,28 @@ func opensTag(l *look) bool {
 	}
 	return false
 }
+
+// templated reports whether more than a name stands in the braces of a template, or a name that a template engine gives a meaning.
+func templated(l *look) bool {
+	if l.bytes&exprBytes != 0 {
+		return true
+	}
+	text := l.text
+	for rest := text; ; {
+		_, after, ok := bytes.Cut(rest, []byte("{{"))
+		if !ok {
+			break
+		}
+		word := bytes.TrimLeft(after, "{ \t\n\v\f\r")
+		n := 0
+		for n < len(word) && isLetter(word[n]) {
+			n++
+		}
+		switch string(word[:n]) {
+		case "config", "self", "request", "setting", "settings", "debug", "g", "app", "session", "this", "x", "a", "dump", "env", "user", "constructor":
+			return true
+		}
+		rest = after
+	}
+	return bytes.Contains(text, []byte("{$")) || bytes.Contains(text, []byte("{php}"))
+}
