@@ -64,6 +64,8 @@ func TestMatch(t *testing.T) {
 	f("tgi", "POST", "/", "generate.compat", "")
 	f("none", "PATCH", "/any/thing/", "any", "")
 	f("none", "BREW", "/any/thing/", "", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+	f("triton", "POST", "/v1/models/llama/load", "models.load", "")
+	f("triton", "GET", "/health/ready", "ready.openai", "")
 	f("llamacpp", "POST", "/completion", "completion", "")
 	f("llamacpp", "POST", "/slots/0", "slots.action", "")
 	f("llamacpp", "GET", "/props", "props", "")
@@ -83,6 +85,7 @@ func TestModelIn(t *testing.T) {
 	}
 	f("triton", "POST", "/v2/models/llama/versions/3/infer", "llama")
 	f("triton", "POST", "/v2/repository/models/a%2Fb/load", "a/b")
+	f("triton", "POST", "/v1/models/llama/unload", "llama")
 	f("vllm", "GET", "/v1/models/org/llama", "org/llama")
 	f("vllm", "GET", "/v1/models/org%2Fllama", "org/llama")
 	f("vllm", "POST", "/v1/chat/completions", "")

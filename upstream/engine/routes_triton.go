@@ -14,6 +14,7 @@ func tritonRoutes() []Route {
 		get("stats", "/v2/models/stats", Metrics),
 		get("live", "/v2/health/live", Health),
 		get("ready", "/v2/health/ready", Health),
+		get("ready.openai", "/health/ready", Health),
 		get("metrics", "/metrics", Metrics),
 
 		get("trace", "/v2/trace/setting", Admin),
@@ -25,6 +26,7 @@ func tritonRoutes() []Route {
 	}
 	for _, action := range []string{"load", "unload"} {
 		routes = append(routes,
+			post("models."+action, "/v1/models/{model}/"+action, Admin, None),
 			post("repository."+action, "/v2/repository/models/{model}/"+action, Admin, Opaque),
 			post("repository."+action+".named", "/v2/repository/{repository}/models/{model}/"+action, Admin, Opaque))
 	}
