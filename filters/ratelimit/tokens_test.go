@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"blaze/filters"
+	"blaze/filters/filterstest"
 	"blaze/upstream/engine"
 )
 
@@ -105,6 +106,30 @@ func TestAPromptThatTheEngineDoesNotCountCosts(t *testing.T) {
 	f(20, 7, false)
 	f(0, 7, true)
 	f(0, 0, false)
+}
+
+// TestAnswerWithoutItsCounts: who picks the members of llama.cpp's answer so that neither a text nor a count is among them pays for
+// what was asked; a bound that the engine does not heed bounds nothing.
+func TestAnswerWithoutItsCounts(t *testing.T) {
+	f := func(body string, usage engine.Usage, want int64) {
+		t.Helper()
+		w := newTester(t)
+		filter := w.filter(nil, Limit{Name: "x", By: by("user"), Limit: 10_000, Count: OutputTokens, Reserve: 500})
+		x := filterstest.NewFor(t, "llamacpp", "POST /completion\n\n"+body)
+		x.Began, x.Deadline, x.Identity = w.now, w.now.Add(time.Minute), &filters.Identity{Subject: "ann"}
+		if !filter.Body(x).Passed() {
+			t.Fatal("refused")
+		}
+		x.Status, x.Usage = 200, usage
+		if filter.Settle(x); used(filter, 0) != want {
+			t.Errorf("%s: %d tokens are used; want %d", body, used(filter, 0), want)
+		}
+	}
+	f(`{"prompt":"x","n_predict":900,"response_fields":["tokens"]}`, engine.Usage{}, 900)
+	f(`{"prompt":"x","n_predict":-1,"max_tokens":5,"response_fields":["tokens"]}`, engine.Usage{}, 500)
+	f(`{"prompt":"x","n_predict":900,"response_fields":["content"]}`, engine.Usage{Output: 7}, 7)
+	f(`{"prompt":"x","n_predict":900}`, engine.Usage{}, 0)
+	f(`{"prompt":"x","n_predict":900,"response_fields":["tokens_predicted"]}`, engine.Usage{Output: 7, Reported: true}, 7)
 }
 
 // TestFiftyStreamsOnOneBudget: whatever runs at once, the budget is overdrawn by one request at most.
