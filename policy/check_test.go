@@ -40,6 +40,8 @@ func TestWarnings(t *testing.T) {
 		`p.yaml:2:27: warning: proxy.trusted_proxies[0]: want the networks of your own proxies; got "0.0.0.0/0", which lets every caller choose its own address`)
 	f(`upstreams: {model: {targets: [{url: "http://127.0.0.1:1"}], headers: {set: {authorization: "Bearer letmein"}}}}`,
 		`p.yaml:2:77: warning: upstreams.model.headers.set.authorization: want a secret by ${env:NAME} or ${file:/path}; got it in clear`)
+	f(`telemetry: {tracing: {otlp: "http://127.0.0.1:1", headers: {x-key: "k ${OTLP_KEY}", x-as-is: "$${OTLP_KEY}"}}}`,
+		`p.yaml:2:61: warning: telemetry.tracing.headers.x-key: want a value as it is meant, or $${OTLP_KEY} for the letters themselves; got a name that nothing fills in; did you mean "${env:OTLP_KEY}"?`)
 	f(`upstreams: {model: {targets: [{url: "http://127.0.0.1:1"}], cache: {ttl: 1m}}}`,
 		`p.yaml:2:61: warning: upstreams.model.cache: want an auth section, which tells callers apart; got none, so that whoever asks the same gets the same kept answer`)
 	f(`filters: {auth: {api_keys: [{id: ci, `+hash+`, roles: [usr]}]}, authz: {roles: {user: {routes: [inference]}}}}`,

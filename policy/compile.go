@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -203,7 +204,7 @@ func jsonLimits(stages []filters.Stage) engine.Limits {
 // listed adds a list's texts to out, each once.
 func listed(list []any, out []string) []string {
 	for _, m := range list {
-		if s, ok := m.(decode.Scalar); ok && s.Text != "" && !contains(out, s.Text) {
+		if s, ok := m.(decode.Scalar); ok && s.Text != "" && !slices.Contains(out, s.Text) {
 			out = append(out, s.Text)
 		}
 	}

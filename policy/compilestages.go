@@ -1,7 +1,8 @@
 package policy
 
 import (
-	"errors"
+	"cmp"
+	"reflect"
 	"slices"
 
 	"blaze/filters"
@@ -14,7 +15,7 @@ import (
 func (c *compiler) stages(s *Snapshot, tree any) []filters.Stage {
 	sections, ok := tree.(map[string]any)
 	if s, null := tree.(decode.Scalar); !ok && tree != nil && !(null && s.Kind == decode.Null) {
-		c.note("", &setting.Problem{Path: "filters", Want: "a map of filters", Got: decode.Describe(tree)})
+		c.note("", &setting.Problem{Path: "filters", Want: "a map of filters such as {auth: {required: true}}", Got: decode.Describe(tree)})
 	}
 	env := filters.Env{
 		Metrics: c.env.Metrics, Log: c.env.Log, Events: c.env.Events, Pools: s.Pools, Now: c.env.Now, ReadFile: c.readFile,
@@ -112,29 +113,27 @@ func (c *compiler) unknownFilters(sections map[string]any) {
 		names[i] = s.name
 	}
 	for _, k := range decode.Keys(sections) {
-		if !contains(names, k) {
-			c.note("", unknownName(decode.Join("filters", k), "a known filter", k, names))
+		if !slices.Contains(names, k) {
+			p := unknownName(decode.Join("filters", k), "a known filter", k, names)
+			p.Hint = cmp.Or(p.Hint, setting.Meant(sectionOf(k)), decode.List("the filters are", names))
+			c.note("", p)
 		}
 	}
 }
 
-func contains(names []string, s string) bool {
-	for _, n := range names {
-		if n == s {
-			return true
+// sectionOf is where a filter has the key that stands beside the filters: jwt is filters.auth.jwt.
+func sectionOf(key string) string {
+	for _, st := range stages {
+		for _, f := range decode.Fields(reflect.TypeOf(st.config()).Elem()) {
+			if f.Key == key {
+				return "filters." + st.name + "." + key
+			}
 		}
 	}
-	return false
+	return ""
 }
 
 // unknownName is a name that is none of names, with the one that was probably meant.
-func unknownName(path, want, got string, names []string) error {
-	err := setting.Wrong(path, want, got)
-	var p *setting.Problem
-	if errors.As(err, &p) {
-		if near := setting.Nearest(got, names); near != "" {
-			p.Hint = `did you mean "` + near + `"?`
-		}
-	}
-	return err
+func unknownName(path, want, got string, names []string) *setting.Problem {
+	return &setting.Problem{Path: path, Want: want, Got: quote(got), Hint: setting.DidYouMean(got, names)}
 }

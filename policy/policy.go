@@ -19,11 +19,11 @@ import (
 type Policy struct {
 	Version   int                        `yaml:"version" doc:"the policy language's version" example:"1"`
 	Proxy     Proxy                      `yaml:"proxy" doc:"the proxied port and its bounds"`
-	Upstreams map[string]upstream.Config `yaml:"upstreams" doc:"the model servers, by name"`
-	Routes    []Route                    `yaml:"routes" doc:"which requests go to which upstream; the first match wins"`
+	Upstreams map[string]upstream.Config `yaml:"upstreams" doc:"the model servers, by name" example:"{model: {engine: vllm, targets: [{url: \"http://127.0.0.1:8080\"}]}}"`
+	Routes    []Route                    `yaml:"routes" doc:"which requests go to which upstream; the first match wins" example:"[{name: chat, path: /v1/chat/completions, upstream: model}]"`
 	Filters   decode.Raw                 `yaml:"filters" doc:"what judges the requests: one section per filter"`
 	Telemetry telemetry.Config           `yaml:"telemetry" doc:"logs, metrics, traces, alerts"`
-	Tests     []Test                     `yaml:"tests" doc:"requests with the verdict they must get; run by blaze check and before every reload"`
+	Tests     []Test                     `yaml:"tests" doc:"requests with the verdict they must get; run by blaze check and before every reload" example:"[{name: strangers stay out, request: GET /v1/models, status: 401}]"`
 }
 
 // Proxy is the proxy section. Every bound has a default that serves a large prompt and refuses a flood.
@@ -75,7 +75,7 @@ type Test struct {
 	Request string            `yaml:"request" doc:"method and target" example:"POST /v1/chat/completions"`
 	Headers map[string]string `yaml:"headers" doc:"request headers" example:"{content-type: application/json}"`
 	Key     string            `yaml:"key" doc:"id of the API key the caller has; no key is needed for it" example:"ci"`
-	Body    string            `yaml:"body" doc:"request body; JSON unless headers say otherwise" example:"'{}'"`
+	Body    string            `yaml:"body" doc:"request body; JSON unless headers say otherwise" example:"'{\"model\":\"llama-3\"}'"`
 	Client  string            `yaml:"client" default:"192.0.2.1" doc:"the caller's address"`
 	Status  int               `yaml:"status" doc:"the status a refusal must have; 200 stands for one that is passed on" example:"401"`
 	Verdict string            `yaml:"verdict" doc:"pass, or the code of the refusal" example:"missing_credentials"`

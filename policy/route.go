@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -196,7 +197,7 @@ func (c *compiler) routeProblems(path string, r Route, upstreams []string) {
 	switch {
 	case r.Upstream == "":
 		c.note(path, &setting.Problem{Path: "upstream", Want: "the name of an upstream", Got: "nothing"})
-	case !contains(upstreams, r.Upstream):
+	case !slices.Contains(upstreams, r.Upstream):
 		c.note(path, unknownName("upstream", "the name of an upstream", r.Upstream, upstreams))
 	}
 }

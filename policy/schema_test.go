@@ -14,7 +14,14 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"blaze/filters/access"
+	"blaze/filters/auth"
+	"blaze/filters/authz"
+	"blaze/filters/params"
+	"blaze/filters/ratelimit"
+	"blaze/filters/scan"
 	"blaze/policy"
+	"blaze/policy/decode"
 )
 
 // validator checks a document by the part of JSON Schema that the policy's schema uses; a keyword that it does not know is
@@ -263,5 +270,45 @@ func TestSchemaComplete(t *testing.T) {
 	}
 	if n < 100 {
 		t.Errorf("%d keys seen", n)
+	}
+}
+
+// TestExamplesOfKeys: what a key's documentation shows can stand there. A hash cut short and what is filled in cannot be read
+// here; they are for people.
+func TestExamplesOfKeys(t *testing.T) {
+	n := 0
+	read := func(f decode.Field) {
+		if f.Example == "" || strings.Contains(f.Example, "${") || strings.Contains(f.Example, "…") {
+			return
+		}
+		n++
+		r := &decode.Reader{}
+		tree := r.File("example", []byte("value: "+f.Example))
+		of := reflect.StructOf([]reflect.StructField{{Name: "Value", Type: f.Type, Tag: `yaml:"value"`}})
+		for _, p := range append(r.Problems, decode.Locate(decode.Into("", tree, reflect.New(of).Interface()), r.Marks)...) {
+			t.Errorf("%s: %s: %v", f.Key, f.Example, p)
+		}
+	}
+	seen := map[reflect.Type]bool{}
+	for _, section := range []any{policy.Policy{}, access.Config{}, auth.Config{}, authz.Config{}, params.Config{}, ratelimit.Config{}, scan.Config{}} {
+		eachKey(reflect.TypeOf(section), seen, read)
+	}
+	if n < 120 {
+		t.Errorf("%d examples were read", n)
+	}
+}
+
+// eachKey calls do for every key of t and of the types below it.
+func eachKey(t reflect.Type, seen map[reflect.Type]bool, do func(decode.Field)) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || seen[t] {
+		return
+	}
+	seen[t] = true
+	for _, f := range decode.Fields(t) {
+		do(f)
+		eachKey(f.Type, seen, do)
 	}
 }

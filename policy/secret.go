@@ -111,10 +111,15 @@ func secrets(path string, v any, under bool, out map[string]string) {
 			secrets(at, e, under || secretName(at, k), out)
 		}
 	case []any:
+		bare := strings.HasSuffix(path, ".api_keys") // a text there is a key itself, by mistake
 		for i, e := range v {
-			secrets(decode.At(path, i), e, under, out)
+			_, text := e.(decode.Scalar)
+			secrets(decode.At(path, i), e, under || bare && text, out)
 		}
 	case decode.Scalar:
+		if v.Kind == decode.String && strings.Contains(v.Text, "://") && maskURL(v.Text) != v.Text {
+			out[path] = v.Text // with a password in it
+		}
 		if v.Text != "" && (v.Source != "" || under && v.Kind != decode.Null && v.Kind != decode.Bool) {
 			out[path] = v.Text
 		}

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"blaze/filters"
@@ -32,7 +33,7 @@ func (t *Test) validate() error {
 		return &setting.Problem{Path: "", Want: "status or verdict: what the request must get", Got: "neither"}
 	case t.Status != 0 && (t.Status < 100 || t.Status > 599):
 		return setting.Wrong("status", "an HTTP status", t.Status)
-	case t.Verdict != "" && t.Verdict != "pass" && !contains(codes(), t.Verdict):
+	case t.Verdict != "" && t.Verdict != "pass" && !slices.Contains(codes(), t.Verdict):
 		return unknownName("verdict", "pass, or the code of a refusal", t.Verdict, append(codes(), "pass"))
 	}
 	for name, value := range t.Headers {
@@ -50,7 +51,7 @@ func (t *Test) validate() error {
 func codes() []string {
 	var out []string
 	for _, d := range filters.Catalogue() {
-		if !contains(out, d.Code) { // one may have two statuses
+		if !slices.Contains(out, d.Code) { // one may have two statuses
 			out = append(out, d.Code)
 		}
 	}

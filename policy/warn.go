@@ -23,6 +23,7 @@ const smallBody setting.Bytes = 1 << 10
 // warn notes what is legal in a compiled policy but hardly meant.
 func (c *compiler) warn(s *Snapshot, upstreams map[string]upstream.Config) {
 	c.warnSecrets("", c.tree)
+	c.warnVariables()
 	c.warnRoutes(s)
 	c.warnProxy(s)
 	identity, _ := c.configs["auth"].(*auth.Config)
@@ -73,6 +74,16 @@ func (c *compiler) warnSecrets(path string, v any) {
 	case decode.Scalar:
 		if v.Source == "" && strings.Contains(v.Text, "://") && maskURL(v.Text) != v.Text {
 			c.warning(path, "a URL without a password, or by ${env:NAME}", "one in clear")
+		}
+	}
+}
+
+// warnVariables finds ${NAME} where ${env:NAME} is meant. A test's request may hold anything.
+func (c *compiler) warnVariables() {
+	for path, m := range c.marks {
+		if m.Variable != "" && !strings.HasPrefix(path, "tests[") {
+			name := strings.Trim(m.Variable, "${}")
+			c.warning(path, "a value as it is meant, or $${"+name+"} for the letters themselves", "a name that nothing fills in")
 		}
 	}
 }

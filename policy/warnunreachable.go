@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"blaze/filters/access"
@@ -69,7 +70,7 @@ func (c *compiler) warnScopes(limits []ratelimit.Limit, identity *auth.Config, r
 // nobody warns of each of got that is none of known.
 func (c *compiler) nobody(path, want string, got, known []string) {
 	for i, name := range got {
-		if !contains(known, name) {
+		if !slices.Contains(known, name) {
 			c.warning(decode.At(path, i), want, quote(name)+", so that the limit never bites"+hintOf(name, known))
 		}
 	}

@@ -15,12 +15,12 @@ type Config struct {
 	Tracing   *Tracing  `yaml:"tracing" doc:"OpenTelemetry spans; none are made when absent"`
 	History   History   `yaml:"history" doc:"the recent past of every metric, in memory"`
 
-	CustomMetrics []CustomMetric `yaml:"custom_metrics" doc:"counters of the policy's own"`
-	Exports       []Export       `yaml:"exports" doc:"other forms of the metrics, made by templates"`
+	CustomMetrics []CustomMetric `yaml:"custom_metrics" doc:"counters of the policy's own" example:"[{name: tokens_by_tenant, count: usage.total_tokens, labels: {tenant: identity.tenant}}]"`
+	Exports       []Export       `yaml:"exports" doc:"other forms of the metrics, made by templates" example:"[{name: influx, template: influx.tmpl}]"`
 	Push          *Push          `yaml:"push" doc:"metrics are sent somewhere too"`
-	HealthChecks  []HealthProbe  `yaml:"health_checks" doc:"what else has to be up"`
+	HealthChecks  []HealthProbe  `yaml:"health_checks" doc:"what else has to be up" example:"[{name: vector-db, url: \"http://127.0.0.1:6333/healthz\"}]"`
 
-	Alerts        []AlertRule `yaml:"alerts" doc:"conditions over metrics that somebody should know of"`
+	Alerts        []AlertRule `yaml:"alerts" doc:"conditions over metrics that somebody should know of" example:"[{name: upstream-errors, when: \"error_rate > 5%\", for: 1m}]"`
 	AlertPresets  bool        `yaml:"alert_presets" doc:"watch errors, overhead, queue, CPU, memory, disk, lost log lines and refused policies too" default:"true"`
 	AlertWebhooks []string    `yaml:"alert_webhooks" doc:"where alerts are sent: Slack incoming webhooks, or Alertmanager's API v2" example:"[http://127.0.0.1:9093/api/v2/alerts]"`
 }

@@ -133,11 +133,8 @@ func validateCustom(list []CustomMetric) error {
 				bad("labels."+name, "a label of a-z, 0-9 and _", name)
 			}
 			if sources()[c.Labels[name]] == nil {
-				p := &setting.Problem{Path: path + "labels." + name, Want: "a source such as identity.tenant", Got: c.Labels[name]}
-				if near := setting.Nearest(c.Labels[name], slices.Sorted(maps.Keys(sources()))); near != "" {
-					p.Hint = fmt.Sprintf("did you mean %q?", near)
-				}
-				errs = append(errs, p)
+				errs = append(errs, &setting.Problem{Path: path + "labels." + name, Want: "a source such as identity.tenant", Got: c.Labels[name],
+					Hint: setting.DidYouMean(c.Labels[name], slices.Sorted(maps.Keys(sources())))})
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -49,4 +50,17 @@ func parseAddress(s string) (a address, want string) {
 	}
 	a.url = u.Scheme + "://" + a.dial
 	return a, ""
+}
+
+// withScheme is the URL that was probably meant by a port, or by a host and port; "" when s is neither.
+func withScheme(s string) string {
+	if port, err := strconv.ParseUint(s, 10, 16); err == nil && port > 0 {
+		return "http://127.0.0.1:" + s
+	}
+	if host, port, err := net.SplitHostPort(s); err == nil && host != "" && host != "unix" && port != "" {
+		if a, want := parseAddress("http://" + s); want == "" {
+			return a.url
+		}
+	}
+	return ""
 }

@@ -2,18 +2,10 @@ package upstream
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"blaze/telemetry/setting"
 )
-
-func didYouMean(got string, names []string) string {
-	if n := setting.Nearest(got, names); n != "" {
-		return fmt.Sprintf("did you mean %q?", n)
-	}
-	return ""
-}
 
 func checkTimeout(t Timeout) error {
 	var problems []error

@@ -2,18 +2,20 @@ package upstream
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"blaze/telemetry/setting"
+	"blaze/upstream/engine"
 )
 
 // Config is one entry of the policy's upstreams section: a named pool of model servers that can stand in for each other.
 type Config struct {
-	Engine      string       `yaml:"engine" default:"openai" doc:"what the targets speak, and so which routes exist: vllm, sglang, tgi, triton, ollama, llamacpp, openai or none" example:"vllm"`
+	Engine      EngineName   `yaml:"engine" default:"openai" doc:"what the targets speak, and so which routes exist" example:"vllm"`
 	Targets     []Target     `yaml:"targets" doc:"the model servers" example:"[{url: \"http://127.0.0.1:8080\"}]"`
 	Resolve     *Resolve     `yaml:"resolve" doc:"makes one target of each address that a target's host name has, and looks again for those that come and go; absent: each connection goes to whichever address the system gives"`
 	Balance     Balance      `yaml:"balance" default:"least_inflight" doc:"how a target is chosen: least_inflight (the less busy of two picked at random), round_robin (by weight), prefix (same tenant and conversation, same target, so that its KV cache is used again)"`
-	Timeout     Timeout      `yaml:"timeout" doc:"how long a target may keep an exchange waiting"`
+	Timeout     Timeout      `yaml:"timeout" doc:"how long a target may keep an exchange waiting" example:"{first_byte: 120s}"`
 	Health      *Health      `yaml:"health" doc:"active checks of the targets; absent: only the breaker takes one out"`
 	Concurrency *Concurrency `yaml:"concurrency" doc:"how many requests the targets together work on at once; absent: any number"`
 	Queue       *Queue       `yaml:"queue" doc:"where requests over the concurrency limit wait; absent: they are refused"`
@@ -25,6 +27,25 @@ type Config struct {
 	Breaker     Breaker      `yaml:"breaker" doc:"when a target that fails is left alone for a while"`
 	Cache       *Cache       `yaml:"cache" doc:"answers kept for those who ask the very same again; absent: none"`
 	Idempotency *Idempotency `yaml:"idempotency" doc:"requests with an Idempotency-Key that are not run twice; absent: the field is passed on and means nothing here"`
+}
+
+// EngineName is the name of a known engine. The zero EngineName is openai.
+type EngineName string
+
+// UnmarshalText reads the name of a known engine.
+func (n *EngineName) UnmarshalText(text []byte) error {
+	if _, ok := engine.Lookup(string(text)); !ok {
+		return errors.New("not an engine")
+	}
+	*n = EngineName(text)
+	return nil
+}
+
+// Want says what UnmarshalText reads.
+func (*EngineName) Want() string {
+	names := engine.Names()
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // Target is one model server.

@@ -80,7 +80,7 @@ func link(f Fallback, path string, pool *Pool, names []string) (alternative, err
 		a := alternative{name: f.Upstream, pool: pool, model: f.Model}
 		switch {
 		case pool == nil:
-			return a, &setting.Problem{Path: path, Want: fmt.Sprintf("one of the upstreams %q", names), Got: fmt.Sprintf("%q", f.Upstream), Hint: didYouMean(f.Upstream, names)}
+			return a, &setting.Problem{Path: path, Want: fmt.Sprintf("one of the upstreams %q", names), Got: fmt.Sprintf("%q", f.Upstream), Hint: setting.DidYouMean(f.Upstream, names)}
 		case f.Status != 0 || f.Body != nil:
 			return a, setting.Wrong(path, "an upstream or a fixed answer, not both", f.Upstream)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,12 +57,9 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 	}
 	var problems []error
 	wrong := func(path, want string, got any) { problems = append(problems, setting.Wrong(path, want, got)) }
-	e, ok := engine.Lookup(cfg.Engine)
+	e, ok := engine.Lookup(string(cfg.Engine))
 	if !ok {
-		problems = append(problems, &setting.Problem{
-			Path: "engine", Want: fmt.Sprintf("one of %q", engine.Names()), Got: fmt.Sprintf("%q", cfg.Engine),
-			Hint: didYouMean(cfg.Engine, engine.Names()),
-		})
+		wrong("engine", cfg.Engine.Want(), string(cfg.Engine))
 	}
 	p.engine = e
 	if p.health = cfg.Health; p.health != nil && e != nil {
@@ -91,7 +89,9 @@ func newPool(name string, cfg Config, prev *Pool, env Env) (*Pool, error) {
 		a, want := parseAddress(t.URL)
 		switch {
 		case want != "":
-			wrong(path+".url", want, redact(t.URL))
+			problems = append(problems, &setting.Problem{
+				Path: path + ".url", Want: want, Got: strconv.Quote(redact(t.URL)), Hint: setting.Meant(withScheme(t.URL)),
+			})
 			continue
 		case seen[a.url]:
 			wrong(path+".url", "each target once (weight says how much it gets)", a.url)

@@ -12,9 +12,9 @@ import (
 
 // Config is the policy's filters.auth section.
 type Config struct {
-	Required     bool         `yaml:"required" default:"true" doc:"whether a caller without credentials is refused; wrong credentials are refused in any case"`
-	JWT          []Issuer     `yaml:"jwt" doc:"whose tokens are taken, and how they are checked"`
-	APIKeys      []Key        `yaml:"api_keys" doc:"the API keys, by hash; make one with blaze key new"`
+	Required     bool         `yaml:"required" default:"true" doc:"whether a caller without credentials is refused; wrong credentials are refused in any case" example:"true"`
+	JWT          []Issuer     `yaml:"jwt" doc:"whose tokens are taken, and how they are checked" example:"[{issuer: \"https://id.example\", audience: [blaze], jwks: \"https://id.example/jwks.json\"}]"`
+	APIKeys      []Key        `yaml:"api_keys" doc:"the API keys, by hash; make one with blaze key new" example:"[{id: ci, hash: \"sha256:…\", roles: [user]}]"`
 	APIKeyFiles  []string     `yaml:"api_key_files" doc:"files with further api_keys, as a YAML list; a change of the file reloads the policy" example:"[keys.yaml]"`
 	APIKeyHeader string       `yaml:"api_key_header" default:"x-api-key" doc:"header field that may carry an API key besides Authorization: Bearer; empty for none"`
 	ClientCerts  []ClientCert `yaml:"client_certs" doc:"who clients with a certificate are"`

@@ -171,11 +171,8 @@ func checkAlgorithms(cfg Issuer) error {
 	hmac := 0
 	for i, a := range cfg.Algorithms {
 		if method(a) == nil {
-			p := &setting.Problem{Path: fmt.Sprintf("algorithms[%d]", i), Want: "one of " + strings.Join(algorithms(), ", "), Got: fmt.Sprintf("%q", a)}
-			if n := setting.Nearest(strings.ToUpper(a), algorithms()); n != "" {
-				p.Hint = fmt.Sprintf("did you mean %q?", n)
-			}
-			problems = append(problems, p)
+			problems = append(problems, &setting.Problem{Path: fmt.Sprintf("algorithms[%d]", i), Got: fmt.Sprintf("%q", a),
+				Want: "one of " + strings.Join(algorithms(), ", "), Hint: setting.DidYouMean(strings.ToUpper(a), algorithms())})
 		} else if symmetric(a) {
 			hmac++
 		}

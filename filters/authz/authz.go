@@ -109,9 +109,6 @@ func unknown(x *filters.Exchange) filters.Verdict {
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func unknownRole(at, name string, roles map[string]Role) error {
-	p := &setting.Problem{Path: at, Want: "a role that is defined under roles", Got: fmt.Sprintf("%q", name)}
-	if n := setting.Nearest(name, slices.Sorted(maps.Keys(roles))); n != "" {
-		p.Hint = fmt.Sprintf("did you mean %q?", n)
-	}
-	return p
+	return &setting.Problem{Path: at, Want: "a role that is defined under roles", Got: fmt.Sprintf("%q", name),
+		Hint: setting.DidYouMean(name, slices.Sorted(maps.Keys(roles)))}
 }

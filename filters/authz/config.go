@@ -8,7 +8,7 @@ import (
 
 // Config is the policy's filters.authz section.
 type Config struct {
-	Roles     map[string]Role `yaml:"roles" doc:"what each role may do; what no role of the caller's allows is refused"`
+	Roles     map[string]Role `yaml:"roles" doc:"what each role may do; what no role of the caller's allows is refused" example:"{user: {routes: [inference], models: [\"llama-*\"]}}"`
 	Anonymous []string        `yaml:"anonymous" doc:"roles of a caller without credentials, where auth does not require any" example:"[guest]"`
 }
 

@@ -112,11 +112,10 @@ func (r *role) addRoute(s string) error {
 		r.names = append(r.names, s)
 		return nil
 	}
-	p := &setting.Problem{Want: "a class of routes (" + strings.Join(classNames[1:], ", ") + "), the name of a route, or a path such as GET /v1/models", Got: fmt.Sprintf("%q", s)}
-	if n := setting.Nearest(s, append(routeNames(), classNames[1:]...)); n != "" {
-		p.Hint = fmt.Sprintf("did you mean %q?", n)
+	return &setting.Problem{
+		Want: "a class of routes (" + strings.Join(classNames[1:], ", ") + "), the name of a route, or a path such as GET /v1/models",
+		Got:  fmt.Sprintf("%q", s), Hint: setting.DidYouMean(s, append(routeNames(), classNames[1:]...)),
 	}
-	return p
 }
 
 // routeNames lists the names of every engine's routes.

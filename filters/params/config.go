@@ -36,7 +36,7 @@ type Rules struct {
 	Grammar        *Size    `yaml:"grammar" doc:"bytes of a grammar to decode by; built in: 64KiB"`
 	Regex          *Size    `yaml:"regex" doc:"bytes of a regular expression to decode by; built in: 4KiB"`
 	Schema         *Size    `yaml:"schema" doc:"bytes of a JSON schema to decode by; built in: 256KiB"`
-	LoRA           *Names   `yaml:"lora" doc:"adapters that may be asked for in a field of their own" example:"[\"team-a-*\"]"`
+	LoRA           *Names   `yaml:"lora" doc:"adapters that may be asked for in a field of their own" example:"{allow: [\"team-a-*\"]}"`
 	ChatTemplate   *Switch  `yaml:"chat_template" doc:"a template of the client's own, which the engine executes; built in: deny"`
 	Internal       *Switch  `yaml:"internal" doc:"fields that only the engine's own parts send each other (kv_transfer_params, bootstrap_host, custom_logit_processor), and Triton's sampling_parameters, which hide the others; built in: deny"`
 	StreamOptions  *Switch  `yaml:"stream_options" doc:"stream_options; built in: pass"`

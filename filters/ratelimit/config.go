@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Store    Store          `yaml:"store" doc:"where the accounts are kept: memory, or {redis: {…}} when several replicas share the limits" default:"memory"`
 	Priority map[string]int `yaml:"priority" doc:"which tiers go first where requests queue: larger goes first, a tier that is not named has 0" example:"{gold: 100, silver: 50}"`
-	Limits   []Limit        `yaml:"limits" doc:"the limits; all that apply to a request are asked, and a request that one refuses takes nothing from the others"`
+	Limits   []Limit        `yaml:"limits" doc:"the limits; all that apply to a request are asked, and a request that one refuses takes nothing from the others" example:"[{name: per-user, by: user, limit: 100, per: 1m}]"`
 }
 
 // Limit is one entry of limits.

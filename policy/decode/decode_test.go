@@ -15,7 +15,7 @@ import (
 
 type inner struct {
 	Every time.Duration `yaml:"every" default:"5s"`
-	Path  string        `yaml:"path"`
+	Path  string        `yaml:"path" example:"/health"`
 }
 
 type shared struct {
@@ -30,6 +30,17 @@ type ratio struct {
 
 func (r *ratio) UnmarshalText(text []byte) error { return r.Share.UnmarshalText(text) }
 func (*ratio) Want() string                      { return "a share such as 10%, or {share, over}" }
+
+// level is one of two words.
+type level string
+
+func (l *level) UnmarshalText(text []byte) error {
+	if *l = level(text); *l != "low" && *l != "high" {
+		return errors.New("not a level")
+	}
+	return nil
+}
+func (*level) Want() string { return "low or high" }
 
 type config struct {
 	shared  `yaml:",inline"`
@@ -46,6 +57,8 @@ type config struct {
 	Items   []inner             `yaml:"items"`
 	Any     any                 `yaml:"any"`
 	Times   map[string][]string `yaml:"times"`
+	Named   map[string]inner    `yaml:"named"`
+	Level   level               `yaml:"level"`
 }
 
 func read(t *testing.T, text string) (map[string]any, *decode.Reader) {
@@ -116,19 +129,40 @@ func TestWrong(t *testing.T) {
 		}
 	}
 	f("count: 1.5", "f.yaml:1:1: count: want a whole number; got 1.5")
-	f("count: '1'", `f.yaml:1:1: count: want a whole number; got "1"`)
+	f("count: '1'", `f.yaml:1:1: count: want a whole number; got "1"; did you mean 1, without quotes?`)
+	f("count: 1_000", "f.yaml:1:1: count: want a whole number; got 1_000; did you mean 1000?")
+	f("count: 100/min", `f.yaml:1:1: count: want a whole number; got "100/min"; did you mean 100?`)
+	f("count: 10k", `f.yaml:1:1: count: want a whole number; got "10k"`)
 	f("count: 0x10", "f.yaml:1:1: count: want a whole number; got 0x10")
 	f("count: 99999999999999999999", "f.yaml:1:1: count: want a whole number; got 99999999999999999999")
 	f("count:", "f.yaml:1:1: count: want a whole number; got nothing")
 	f("small: 128", "f.yaml:1:1: small: want a whole number; got 128")
-	f("on: yes", `f.yaml:1:1: on: want true or false; got "yes"`)
+	f("on: yes", `f.yaml:1:1: on: want true or false; got "yes"; did you mean true, without quotes?`)
+	f("on: 'false'", `f.yaml:1:1: on: want true or false; got "false"; did you mean false, without quotes?`)
 	f("on: 1", "f.yaml:1:1: on: want true or false; got 1")
 	f("factor: .inf", "f.yaml:1:1: factor: want a number; got .inf")
-	f("inner: {every: 60}", "f.yaml:1:9: inner.every: want a duration such as 30s; got 60")
-	f("inner: {every: 0}", "f.yaml:1:9: inner.every: want a duration such as 30s; got 0")
+	f("inner: {every: 60}", "f.yaml:1:9: inner.every: want a duration such as 30s; got 60; did you mean \"1m\"?")
+	f("inner: {every: 0}", "f.yaml:1:9: inner.every: want a duration such as 30s; got 0; did you mean \"0s\"?")
 	f("inner: {every: -5s}", `f.yaml:1:9: inner.every: want a duration such as 30s; got "-5s"`)
-	f("inner: 5", "f.yaml:1:1: inner: want a map; got 5")
-	f("inner: []", "f.yaml:1:1: inner: want a map; got a list")
+	f("inner: {every: 90min}", `f.yaml:1:9: inner.every: want a duration such as 30s; got "90min"; did you mean "1h30m"?`)
+	f("inner: {every: 2 days}", `f.yaml:1:9: inner.every: want a duration such as 30s; got "2 days"; did you mean "48h"?`)
+	f("inner: {every: hour}", `f.yaml:1:9: inner.every: want a duration such as 30s; got "hour"; did you mean "1h"?`)
+	f("inner: {every: 3 bananas}", `f.yaml:1:9: inner.every: want a duration such as 30s; got "3 bananas"`)
+	f("inner: {every: 99999999d}", `f.yaml:1:9: inner.every: want a duration such as 30s; got "99999999d"`)
+	f("inner: 5", "f.yaml:1:1: inner: want a map such as {path: /health}; got 5; the keys here are every, path")
+	f("inner: []", "f.yaml:1:1: inner: want a map such as {path: /health}; got a list; the keys here are every, path")
+	f("inner: path:/x", `f.yaml:1:1: inner: want a map such as {path: /health}; got "path:/x"; a colon and a blank part a key from its value`)
+	f("inner: other:/x", `f.yaml:1:1: inner: want a map such as {path: /health}; got "other:/x"; the keys here are every, path`)
+	f("items: [/x]", `f.yaml:1:9: items[0]: want a map such as {path: /health}; got "/x"; the keys here are every, path`)
+	f("items: /x", `f.yaml:1:1: items: want a list such as [{path: /health}]; got "/x"`)
+	f("items: -/x", `f.yaml:1:1: items: want a list such as [{path: /health}]; got "-/x"; a blank follows the dash of each item`)
+	f("named: 5", "f.yaml:1:1: named: want a map such as {NAME: {path: /health}}; got 5")
+	f("named: {path: /x}", `f.yaml:1:9: named.path: want a map such as {path: /health}; got "/x"; a name comes first: named.NAME.path`)
+	f("named: {path: {path: /x}}")
+	f("over: 5s", `f.yaml:1:1: over: want a known key; got "over"; did you mean "ratio.over"?`)
+	f("level: hihg", `f.yaml:1:1: level: want low or high; got "hihg"`)
+	f("level: hig", `f.yaml:1:1: level: want low or high; got "hig"; did you mean "high"?`)
+	f("level: no", `f.yaml:1:1: level: want low or high; got "no"`)
 	f("names: a", `f.yaml:1:1: names: want a list; got "a"`)
 	f("names: [a, {b: c}]", "f.yaml:1:12: names[1]: want text; got a map")
 	f("size: big", `f.yaml:1:1: size: want a size such as 16MiB; got "big"`)
@@ -140,7 +174,7 @@ func TestWrong(t *testing.T) {
 	f("count: 1\ncount: 2", "f.yaml:2:1: count: want each key once; got a second one (the first is at line 1)")
 	f("? [a]\n: b", "f.yaml:1:3: want a plain key; got a map or list as a key")
 	f("count: !secret 1", "f.yaml:1:8: count: want plain YAML without tags of its own; got !secret")
-	f("- a", "f.yaml:1:1: want a map of sections; got a list")
+	f("- a", "f.yaml:1:1: want a map of sections such as {version: 1}; got a list")
 	f("a: b: c", "f.yaml:1:5: want YAML; got mapping values are not allowed in this context; a value with a colon and a blank in it needs quotes; a line may be indented unlike its neighbours")
 	f("a: *", "f.yaml:1:5: want YAML; got did not find expected alphabetic or numeric character; a value that begins with * or & needs quotes")
 	f("count: 1\n---\ncount: 2", "f.yaml:2:1: want one YAML document in a file; got a second one")

@@ -54,7 +54,7 @@ func (r *Reader) File(name string, data []byte) map[string]any {
 	m, ok := v.(map[string]any)
 	if !ok {
 		r.Broken = true
-		r.problem(name, root, "", "a map of sections", Describe(v))
+		r.problem(name, root, "", "a map of sections such as {version: 1}", Describe(v))
 		return map[string]any{}
 	}
 	return m
@@ -114,7 +114,10 @@ func syntaxProblem(name string, data []byte, err error) Problem {
 	}
 	for said, hint := range map[string]string{
 		"did not find expected key":                             "a line may be indented unlike its neighbours, or a quote, bracket or comma may be missing",
+		"did not find expected ',' or":                          "a bracket or comma may be missing, or a value with one of { } [ ] , in it needs quotes",
 		"did not find expected alphabetic or numeric character": "a value that begins with * or & needs quotes",
+		"unknown anchor":                                        "a value that begins with * or & needs quotes",
+		"found unexpected end of stream":                        "a quote may be missing, here or before",
 		"mapping values are not allowed in this context":        "a value with a colon and a blank in it needs quotes; a line may be indented unlike its neighbours",
 		"found character that cannot start any token":           "a value that begins with @, ` or % needs quotes",
 	} {
@@ -322,8 +325,13 @@ func (r *Reader) scalar(n *yaml.Node, file, path string) any {
 		r.problem(file, n, path, "plain YAML without tags of its own", n.Tag)
 		return Scalar{Kind: Unread}
 	}
-	if s.Kind != String || r.Expand == nil || !strings.Contains(s.Text, "${") {
+	if s.Kind != String || r.Expand == nil || !strings.Contains(s.Text, "$") {
 		return s
+	}
+	if v := variable(s.Text); v != "" {
+		mark := r.Marks[path]
+		mark.Variable = v
+		r.Marks[path] = mark
 	}
 	out, replaced, err := r.Expand(s.Text, file)
 	if err != nil {

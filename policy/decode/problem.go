@@ -38,7 +38,11 @@ func (p Problem) Error() string {
 func Locate(err error, marks Marks) []Problem {
 	var out []Problem
 	for _, p := range setting.Problems(err) {
-		out = append(out, Problem{Pos: marks.Find(p.Path).Pos, Path: p.Path, Want: p.Want, Got: p.Got, Hint: p.Hint})
+		hint := p.Hint
+		if m := marks[p.Path]; hint == "" && m.Variable != "" {
+			hint = setting.Meant(filled(m.Variable))
+		}
+		out = append(out, Problem{Pos: marks.Find(p.Path).Pos, Path: p.Path, Want: p.Want, Got: p.Got, Hint: hint})
 	}
 	return out
 }

@@ -52,6 +52,8 @@ func (p Pos) String() string {
 type Mark struct {
 	Pos    Pos
 	Secret bool
+	// Variable is what the value has of the form ${NAME} or $NAME, which nothing fills in; "" is nothing.
+	Variable string
 }
 
 // Marks maps paths such as filters.ratelimit.limits[2].per to their places.

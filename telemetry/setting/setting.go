@@ -182,16 +182,32 @@ func MatchAny(patterns []string, s string) bool {
 // Nearest returns the name in names that looks most like got, or "" when none is near enough to be a slip of the
 // finger: at most two edits for short names, three for long ones.
 func Nearest(got string, names []string) string {
-	best, at := "", 3
 	if len(got) > 8 {
-		at = 4
+		return Within(3, got, names)
 	}
+	return Within(2, got, names)
+}
+
+// Within returns the name in names that is the fewest edits from got, and at most so many; "" when there is none.
+func Within(edits int, got string, names []string) string {
+	best, at := "", edits+1
 	for _, n := range names {
 		if d := distance(got, n); d < at && d < max(len(n), 2) {
 			best, at = n, d
 		}
 	}
 	return best
+}
+
+// DidYouMean asks, as a Hint, whether the nearest of names was meant; "" when none is near.
+func DidYouMean(got string, names []string) string { return Meant(Nearest(got, names)) }
+
+// Meant asks, as a Hint, whether what is meant is name; "" when there is none.
+func Meant(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "did you mean " + strconv.Quote(name) + "?"
 }
 
 // distance is the Levenshtein distance.
