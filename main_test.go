@@ -289,14 +289,14 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestReadmeTables compares the README's tables of flags, errors and metrics with the code; -update rewrites them.
+// TestReadmeTables compares the README's tables of flags and errors with the code; -update rewrites them.
 func TestReadmeTables(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := string(readme)
-	for _, table := range []struct{ name, want string }{{"flags", flagTable()}, {"errors", errorTable()}, {"metrics", metricTable()}} {
+	for _, table := range []struct{ name, want string }{{"flags", flagTable()}, {"errors", errorTable()}} {
 		begin := "<!-- " + table.name + " -->\n"
 		from := strings.Index(text, begin) + len(begin)
 		to := strings.Index(text[from:], "<!-- end -->")
@@ -333,15 +333,6 @@ func errorTable() string {
 	b.WriteString("| status | code | says |\n|---|---|---|\n")
 	for _, d := range filters.Catalogue() {
 		fmt.Fprintf(&b, "| %d | `%s` | %s |\n", d.Status, d.Code, d.Message)
-	}
-	return b.String()
-}
-
-func metricTable() string {
-	var b strings.Builder
-	b.WriteString("| metric | type | labels | what it says |\n|---|---|---|---|\n")
-	for _, m := range telemetry.Catalogue() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Kind, strings.Join(m.Labels, ", "), strings.ReplaceAll(m.Why, "|", "\\|"))
 	}
 	return b.String()
 }
