@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -135,8 +136,12 @@ func TestGrammar(t *testing.T) {
 
 // compare sends raw and says in what Blaze's reading of it differs from the reference's.
 func (s *served) compare(t *testing.T, back *recorder, raw string, want []read) string {
+	return s.compareSaid(t, back, func(c net.Conn) { _, _ = io.WriteString(c, raw) }, want)
+}
+
+func (s *served) compareSaid(t *testing.T, back *recorder, say func(net.Conn), want []read) string {
 	c := dial(t, s.addr)
-	_, _ = io.WriteString(c, raw)
+	say(c)
 	method := ""
 	if len(want) > 0 {
 		method = want[0].method

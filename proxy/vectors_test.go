@@ -232,7 +232,7 @@ filters: {scan: {mode: off}}
 // answers reads what comes back on a connection until it is closed or silent, as statuses.
 func answers(c net.Conn, method string) (statuses []int, err error) {
 	r := bufio.NewReader(c)
-	for ; ; method = "" {
+	for {
 		_ = c.SetReadDeadline(time.Now().Add(patience))
 		res, err := http.ReadResponse(r, &http.Request{Method: method})
 		if err != nil {
@@ -245,7 +245,7 @@ func answers(c net.Conn, method string) (statuses []int, err error) {
 			return statuses, err
 		}
 		if res.StatusCode >= 200 {
-			statuses = append(statuses, res.StatusCode)
+			statuses, method = append(statuses, res.StatusCode), ""
 		}
 	}
 }
