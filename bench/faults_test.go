@@ -169,11 +169,13 @@ func TestKilled(t *testing.T) {
 func TestFilesFull(t *testing.T) {
 	backend := demo.New(demo.Options{})
 	t.Cleanup(backend.Close)
+	binary := ""
 	f := func(more string, want int, counts ...string) {
 		t.Helper()
 		dir := t.TempDir()
 		policy, key := faultsPolicy(t, backend.URL(), fmt.Sprintf(more, dir))
-		p := launch(t, "", policy, "ulimit -f 8")
+		p := launch(t, binary, policy, "ulimit -f 8")
+		binary = p.binary // built once
 		got := 0
 		for range 2000 {
 			if got = p.models(key); got != 200 {
