@@ -79,8 +79,9 @@ func TestAlertReachesItsWebhook(t *testing.T) {
 	}
 }
 
-func TestAlertConfigProblems(t *testing.T) {
-	f := func(c telemetry.Config, want string) {
+// configProblems compares what is wrong with a configuration, in order, with what must be.
+func configProblems(t *testing.T) func(c telemetry.Config, want string) {
+	return func(c telemetry.Config, want string) {
 		t.Helper()
 		got := ""
 		if err := c.Validate(); err != nil {
@@ -90,6 +91,10 @@ func TestAlertConfigProblems(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
+}
+
+func TestAlertConfigProblems(t *testing.T) {
+	f := configProblems(t)
 	when := func(s string) telemetry.Config {
 		return telemetry.Config{Alerts: []telemetry.AlertRule{{Name: "a", When: s}}}
 	}

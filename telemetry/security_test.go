@@ -336,16 +336,7 @@ func TestReloadMovesLogs(t *testing.T) {
 }
 
 func TestTelemetryConfigProblems(t *testing.T) {
-	f := func(c telemetry.Config, want string) {
-		t.Helper()
-		got := ""
-		if err := c.Validate(); err != nil {
-			got = err.Error()
-		}
-		if got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
+	f := configProblems(t)
 	f(telemetry.Config{}, "")
 	f(telemetry.Config{Audit: &telemetry.Audit{Keep: -1}, AccessLog: telemetry.AccessLog{Keep: -2}},
 		"access_log.keep: want a number of files, 0 or more; got -2\naudit.keep: want a number of files, 0 or more; got -1\naudit.path: want a file name; got \"\"")
