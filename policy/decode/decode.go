@@ -94,7 +94,7 @@ func (d *decoder) unknown(path string, m map[string]any, known []Field) {
 		if slices.Contains(names, k) {
 			continue
 		}
-		hint := cmp.Or(deeper(k, known), setting.DidYouMean(k, names), List("the keys here are", names))
+		hint := cmp.Or(deeper(k, known), setting.DidYouMean(k, names), List("the keys here are", names), "blaze schema tells which keys there are")
 		d.problems = append(d.problems, &setting.Problem{Path: Join(path, k), Want: "a known key", Got: strconv.Quote(clip(k)), Hint: hint})
 	}
 }

@@ -170,7 +170,7 @@ func TestWrong(t *testing.T) {
 	f("weights: {a: b}", `f.yaml:1:11: weights.a: want a whole number; got "b"`)
 	f("items:\n  - path: x\n    evry: 1s", `f.yaml:3:5: items[0].evry: want a known key; got "evry"; did you mean "every"?`)
 	f("nonsense: 1\ncount: x", `f.yaml:2:1: count: want a whole number; got "x"`,
-		`f.yaml:1:1: nonsense: want a known key; got "nonsense"`)
+		`f.yaml:1:1: nonsense: want a known key; got "nonsense"; blaze schema tells which keys there are`)
 	f("count: 1\ncount: 2", "f.yaml:2:1: count: want each key once; got a second one (the first is at line 1)")
 	f("? [a]\n: b", "f.yaml:1:3: want a plain key; got a map or list as a key")
 	f("count: !secret 1", "f.yaml:1:8: count: want plain YAML without tags of its own; got !secret")
