@@ -1,13 +1,10 @@
 package decode
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -58,83 +55,6 @@ func (r *Reader) File(name string, data []byte) map[string]any {
 		return map[string]any{}
 	}
 	return m
-}
-
-// document parses data to its root node; nil when it is empty or not YAML.
-func (r *Reader) document(name string, data []byte) *yaml.Node {
-	if r.Marks == nil {
-		r.Marks = Marks{}
-	}
-	if _, ok := r.Marks[""]; !ok {
-		r.Marks[""] = Mark{Pos: Pos{File: name, Line: 1, Column: 1}}
-	}
-	if r.bytes += len(data); r.bytes > maxBytes {
-		r.Problems = append(r.Problems, Problem{Pos: Pos{File: name}, Want: "a policy of at most 16 MiB in all", Got: "more"})
-		return nil
-	}
-	if !utf8.Valid(data) {
-		r.Problems = append(r.Problems, Problem{Pos: Pos{name, 1, 1}, Want: "UTF-8", Got: "other bytes"})
-		return nil
-	}
-	loader, err := yaml.NewLoader(bytes.NewReader(data))
-	if err != nil {
-		r.Problems = append(r.Problems, syntaxProblem(name, data, err))
-		return nil
-	}
-	var doc, second yaml.Node
-	switch err := loader.Load(&doc); {
-	case err == io.EOF:
-		return nil
-	case err != nil:
-		r.Problems = append(r.Problems, syntaxProblem(name, data, err))
-		return nil
-	}
-	if err := loader.Load(&second); err == nil {
-		r.problem(name, &second, "", "one YAML document in a file", "a second one")
-	} else if err != io.EOF {
-		r.Problems = append(r.Problems, syntaxProblem(name, data, err))
-	}
-	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return nil
-	}
-	return doc.Content[0]
-}
-
-// syntaxProblem says what the YAML library says, with its place; a tab, of which it says no such thing, is named.
-func syntaxProblem(name string, data []byte, err error) Problem {
-	p := Problem{Pos: Pos{name, 1, 1}, Want: "YAML", Got: clip(err.Error())}
-	var at *yaml.LoadError
-	if errors.As(err, &at) {
-		if p.Got = at.Message; at.Mark.Line > 0 {
-			p.Pos.Line, p.Pos.Column = at.Mark.Line, max(at.Mark.Column, 1)
-		}
-	}
-	if indent := line(data, p.Pos.Line); bytes.IndexByte(indent[:len(indent)-len(bytes.TrimLeft(indent, " \t"))], '\t') >= 0 {
-		p.Want, p.Got = "blanks that indent", "a tab"
-	}
-	for said, hint := range map[string]string{
-		"did not find expected key":                             "a line may be indented unlike its neighbours, or a quote, bracket or comma may be missing",
-		"did not find expected ',' or":                          "a bracket or comma may be missing, or a value with one of { } [ ] , in it needs quotes",
-		"did not find expected alphabetic or numeric character": "a value that begins with * or & needs quotes",
-		"unknown anchor":                                        "a value that begins with * or & needs quotes",
-		"found unexpected end of stream":                        "a quote may be missing, here or before",
-		"mapping values are not allowed in this context":        "a value with a colon and a blank in it needs quotes; a line may be indented unlike its neighbours",
-		"found character that cannot start any token":           "a value that begins with @, ` or % needs quotes",
-	} {
-		if strings.Contains(p.Got, said) {
-			p.Hint = hint
-		}
-	}
-	return p
-}
-
-// line returns the nth line of data, counted from 1.
-func line(data []byte, n int) []byte {
-	for ; n > 1 && len(data) > 0; n-- {
-		_, data, _ = bytes.Cut(data, []byte{'\n'})
-	}
-	data, _, _ = bytes.Cut(data, []byte{'\n'})
-	return data
 }
 
 func (r *Reader) problem(file string, n *yaml.Node, path, want, got string) {
@@ -262,49 +182,6 @@ func (r *Reader) sequence(n *yaml.Node, file, path string, depth int) any {
 		at := At(path, len(list))
 		r.Marks[at] = Mark{Pos: Pos{file, item.Line, item.Column}}
 		list = append(list, r.node(item, file, at, depth+1))
-	}
-	return list
-}
-
-// included reports whether a list's item is {include: FILE}, which stands for the items of the list in that file.
-func included(n *yaml.Node) (name string, ok bool) {
-	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[0].Value != "include" {
-		return "", false
-	}
-	return n.Content[1].Value, n.Content[1].Kind == yaml.ScalarNode
-}
-
-func (r *Reader) include(list []any, n *yaml.Node, name, file, path string, depth int) []any {
-	at := At(path, len(list))
-	if r.Include == nil || len(r.nested) >= 8 {
-		r.problem(file, n, at, "includes nested at most 8 deep", strconv.Quote(name))
-		return list
-	}
-	full, data, err := r.Include(name, file)
-	if err != nil {
-		r.problem(file, n, at, "a file to include", err.Error())
-		return list
-	}
-	r.Includes++
-	r.nested = append(r.nested, full)
-	defer func() { r.nested = r.nested[:len(r.nested)-1] }()
-	root := r.document(full, data)
-	if root == nil {
-		return list
-	}
-	if root.Kind != yaml.SequenceNode {
-		r.problem(full, root, at, "a list in an included file", "something else")
-		return list
-	}
-	// The items continue the list that includes them, so their paths do too.
-	for _, item := range root.Content {
-		if inner, ok := included(item); ok {
-			list = r.include(list, item, inner, full, path, depth+1)
-			continue
-		}
-		at := At(path, len(list))
-		r.Marks[at] = Mark{Pos: Pos{full, item.Line, item.Column}}
-		list = append(list, r.node(item, full, at, depth+1))
 	}
 	return list
 }
