@@ -86,6 +86,11 @@ type valuer struct {
 	now     func() time.Time
 }
 
+// Share reports whether s is a share of all requests.
+func (v valuer) Share(s *alert.Selector) bool {
+	return s.Name == "error_rate" || s.Name == "denial_rate"
+}
+
 // Check makes the name the catalogue's and the function one that its kind has.
 func (v valuer) Check(s *alert.Selector) error {
 	if _, ok := shorthand(s.Name); ok {

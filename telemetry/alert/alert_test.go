@@ -39,6 +39,8 @@ func (t table) Check(s *alert.Selector) error {
 	return nil
 }
 
+func (t table) Share(s *alert.Selector) bool { return s.Name == "share" }
+
 func TestConditions(t *testing.T) {
 	src := table{"a": 5, "b": 2, "share": .06, "zero": 0, "system.memory.percent": 90, "rate(m1m0s)": 3, "p99(mx5m0s)": 7}
 	f := func(text string, want bool, wantValue float64) {
@@ -97,6 +99,8 @@ func TestWrongConditions(t *testing.T) {
 	f("a > 5 > 4", "want a number on both sides of >")
 	f("a and b", "want a condition on both sides of and")
 	f("bad > 1", "unknown metric")
+	f("share > 5", "share is a share and never over 1: want one such as 5%; got 5")
+	f("share >= 1.5 and a > 1", "never over 1")
 	f("rate(a > 1", `want ")"`)
 	f("rate() > 1", "want a metric's name")
 	f("a{l=x} > 1", "want a label's value in quotes")

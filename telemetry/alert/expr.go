@@ -25,6 +25,8 @@ type Source interface {
 	Value(s Selector) float64
 	// Check says why a selector can never have a value; nil when it can.
 	Check(s *Selector) error
+	// Share reports whether the selector's value is a share, so never over 1.
+	Share(s *Selector) bool
 }
 
 // Expr is a condition such as: error_rate > 5% and rate(blaze_requests_total[1m]) > 1.

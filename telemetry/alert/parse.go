@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -48,7 +49,7 @@ func isWord(c rune) bool {
 // level parses left-associative operators.
 func (p *parser) level(operand func() (node, error), truths bool, ops ...string) (node, error) {
 	left, err := operand()
-	for err == nil && contains(ops, p.token) {
+	for err == nil && slices.Contains(ops, p.token) {
 		op := p.token
 		p.next()
 		var right node
@@ -62,18 +63,14 @@ func (p *parser) level(operand func() (node, error), truths bool, ops ...string)
 			}
 			return nil, fmt.Errorf("want %s on both sides of %s", kind, op)
 		}
+		if s, ok := left.(*Selector); ok && p.src.Share(s) && !truths {
+			if n, ok := right.(constant); ok && n > 1 && slices.Contains([]string{">", ">=", "=="}, op) {
+				return nil, fmt.Errorf("%s is a share and never over 1: want one such as 5%%; got %v", s.Name, float64(n))
+			}
+		}
 		left = &binary{op, left, right}
 	}
 	return left, err
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *parser) or() (node, error)  { return p.level(p.and, true, "or") }
