@@ -200,7 +200,7 @@ func templated(l *look) bool {
 		case "config", "self", "request", "setting", "settings", "debug", "g", "app", "session", "this", "x", "a", "dump", "env", "user", "constructor":
 			return true
 		}
-		rest = after
+		rest = word[n:] // braces in a row are looked at once
 	}
 	return bytes.Contains(text, []byte("{$")) || bytes.Contains(text, []byte("{php}"))
 }
