@@ -88,13 +88,19 @@ func defaultTree(f Field) any {
 	return r.node(root, "default", "", 0)
 }
 
+// mostHints bounds the problems whose keys are compared with all that there might be: a file of 100,000 wrong keys is no policy.
+const mostHints = 100
+
 func (d *decoder) unknown(path string, m map[string]any, known []Field) {
 	names := keysOf(known)
 	for _, k := range Keys(m) {
 		if slices.Contains(names, k) {
 			continue
 		}
-		hint := cmp.Or(deeper(k, known), setting.DidYouMean(k, names), List("the keys here are", names), "blaze schema tells which keys there are")
+		hint := "blaze schema tells which keys there are"
+		if len(d.problems) < mostHints {
+			hint = cmp.Or(deeper(k, known), setting.DidYouMean(k, names), List("the keys here are", names), hint)
+		}
 		d.problems = append(d.problems, &setting.Problem{Path: Join(path, k), Want: "a known key", Got: strconv.Quote(clip(k)), Hint: hint})
 	}
 }
