@@ -48,8 +48,11 @@ func (q *queuer) start(c caller) *filters.Exchange {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		if v.Passed() {
-			q.passed = append(q.passed, c.subject)
-			q.at = append(q.at, time.Since(q.began))
+			i, now := len(q.passed), time.Since(q.began)
+			for i > 0 && q.at[i-1] == now && q.passed[i-1] > c.subject {
+				i-- // who leave at one instant come here in any order
+			}
+			q.passed, q.at = slices.Insert(q.passed, i, c.subject), append(q.at, now)
 			return
 		}
 		x.DeniedBy = filterName
