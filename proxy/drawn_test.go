@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -101,47 +100,31 @@ func TestDrawn(t *testing.T) {
 	if raceDetector {
 		all = 240
 	}
-	const workers = 24
-	var running sync.WaitGroup
 	var sounds, brokens, several atomic.Int64
-	for w := range workers {
-		back := record(t)
-		s := serveBefore(t, grammarPolicy, "http://"+back.ln.Addr().String())
-		running.Go(func() {
-			for i := w; i < all; i += workers {
-				d := drawer{rand.New(rand.NewPCG(seed, uint64(i)))}
-				raw := d.connection()
-				pieces := d.pieces(raw, 6)
-				want := (&reference{raw}).all()
-				say := func(c net.Conn) {
-					for _, p := range pieces {
-						_, _ = io.WriteString(c, p)
-					}
-				}
-				why := s.compareSaid(t, back, say, want)
-				for try := 0; why != "" && try < 2; try++ { // on a busy machine what is whole may take too long to come
-					why = s.compareSaid(t, back, say, want)
-				}
-				if why != "" {
-					t.Errorf("connection %d: %s\nsent %q\nread %+v", i, why, raw, want)
-				}
-				passed := 0
-				for _, q := range want {
-					switch {
-					case q.verdict == sound:
-						passed++
-					case q.verdict >= broken:
-						brokens.Add(1)
-					}
-				}
-				sounds.Add(int64(passed))
-				if passed > 1 {
-					several.Add(1)
-				}
+	heldAgainst(t, all, func(i int) (string, func(net.Conn)) {
+		d := drawer{rand.New(rand.NewPCG(seed, uint64(i)))}
+		raw := d.connection()
+		pieces := d.pieces(raw, 6)
+		return raw, func(c net.Conn) {
+			for _, p := range pieces {
+				_, _ = io.WriteString(c, p)
 			}
-		})
-	}
-	running.Wait()
+		}
+	}, func(want []read) {
+		passed := 0
+		for _, q := range want {
+			switch {
+			case q.verdict == sound:
+				passed++
+			case q.verdict >= broken:
+				brokens.Add(1)
+			}
+		}
+		sounds.Add(int64(passed))
+		if passed > 1 {
+			several.Add(1)
+		}
+	})
 	t.Logf("%d connections: %d sound requests, several on %d, %d broken ones", all, sounds.Load(), several.Load(), brokens.Load())
 	if n := int64(all); sounds.Load() < n/2 || several.Load() < n/10 || brokens.Load() < n/10 {
 		t.Error("too few of one kind")

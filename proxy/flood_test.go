@@ -126,19 +126,25 @@ func (s *served) serves(t *testing.T) {
 	_ = c.Close()
 }
 
-// TestConnectionFlood: connections over the bound are let go at once, and there is room again when others leave.
-func TestConnectionFlood(t *testing.T) {
-	back := record(t)
-	s := serveBefore(t, strings.Replace(floodPolicy, "max_connections: 2500", "max_connections: 50", 1), "http://"+back.ln.Addr().String())
-	conns := s.flood(t, 50, "GET /x HTTP/1.1\r\n")
-	s.await(t, "blaze_open_connections", 50)
-	for range 200 {
+// turnsAway proves that n more connections are let go without a word.
+func (s *served) turnsAway(t *testing.T, n int) {
+	t.Helper()
+	for range n {
 		c := dial(t, s.addr)
 		if b, _ := io.ReadAll(c); len(b) > 0 {
 			t.Fatalf("one too many got %q", b)
 		}
 		_ = c.Close()
 	}
+}
+
+// TestConnectionFlood: connections over the bound are let go at once, and there is room again when others leave.
+func TestConnectionFlood(t *testing.T) {
+	back := record(t)
+	s := serveBefore(t, strings.Replace(floodPolicy, "max_connections: 2500", "max_connections: 50", 1), "http://"+back.ln.Addr().String())
+	conns := s.flood(t, 50, "GET /x HTTP/1.1\r\n")
+	s.await(t, "blaze_open_connections", 50)
+	s.turnsAway(t, 200)
 	if n := s.gauge(t, `blaze_connections_rejected_total{bound="max_connections"}`); n != 200 {
 		t.Errorf("%v were let go, want 200", n)
 	}
