@@ -88,7 +88,6 @@ type Rule struct {
 
 	number int     // its place in the set
 	needs  byteSet // of Needs
-	weight int     // what its pattern or Judge costs for a byte, see weigh
 }
 
 // Form is one way to read a value.

@@ -34,7 +34,7 @@ func (l *look) once(q question, ask func([]byte) bool) bool {
 }
 
 func (l *look) afterQuote() bool { return l.bytes&quoteBytes != 0 && l.once(asksQuote, afterQuote) }
-func (l *look) condition() bool  { return l.once(asksCondition, condition) }
+func (l *look) condition() bool  { return l.bytes&joinBytes != 0 && l.once(asksCondition, condition) }
 func (l *look) sentence() bool   { return l.once(asksSentence, sentence) }
 
 // byteSet says which bytes are in a text: a bit for each mark of ASCII's, one for all digits, letters, controls, and so on. What
@@ -90,15 +90,12 @@ var (
 	quoteBytes   = setOf("'\"`") | highBit
 	tellingBytes = setOf(telling)
 	joiningBytes = setOf("-/|&+(")
+	joinBytes    = setOf("|&") | letterBit // of words and signs that join conditions
 	commentBytes = setOf("/*-#") | controlBit | highBit | doubleBit
 	squeezeBytes = setOf(":(<=")
 	hiddenBytes  = setOf("\\?/") | blankBit | controlBit | highBit
 	quotingBytes = setOf("'\"\\^`$")
 	madeBytes    = setOf("/") | blankBit // what a form may have that the plain one has not
-	hashByte     = setOf("#")
-	endingBytes  = setOf("'\";")              // what a comment behind # may follow
-	exprBytes    = setOf("*+.|(['\"/%<>=-@#") // of an expression in a template; a name alone has none
-	codeBytes    = setOf("(.@:'\"[")
 	commandBytes = setOf(";|&`$><{%\\") | controlBit
 )
 

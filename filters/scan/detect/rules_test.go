@@ -48,3 +48,30 @@ func id(h Hit) string {
 	}
 	return h.Rule.ID
 }
+
+// TestPatternsAsRegexp: the automata of the patterns say what package regexp says, of every example and of a part of the open corpus.
+func TestPatternsAsRegexp(t *testing.T) {
+	set := Default()
+	n := 0
+	compare := func(text string) {
+		plain, _ := appendForm(nil, []byte(text), Plain)
+		for i, p := range set.patterns {
+			if p == nil {
+				continue
+			}
+			n++
+			if found, _ := p.Match(plain); found != (p.FindIndex(plain) != nil) {
+				t.Errorf("%s: its automaton finds something in %q: %v", set.rules[i].ID, plain, found)
+			}
+		}
+	}
+	seeds(compare)
+	for i, c := range readCorpus(t, "payloads-attack.jsonl") {
+		if i%64 == 0 && len(c.P) < 100 {
+			compare(c.P)
+		}
+	}
+	if n < 20000 {
+		t.Errorf("only %d comparisons", n)
+	}
+}

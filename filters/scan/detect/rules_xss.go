@@ -12,17 +12,17 @@ const htmlTags = `a|abbr|acronym|address|applet|area|article|aside|audio|b|base|
 // xssRules are the rules for HTML and script injection.
 func xssRules() []Rule {
 	return []Rule{
-		{ID: "xss-tag", Class: XSS, When: opensTag, Why: "an HTML, SVG or MathML element",
+		{ID: "xss-tag", Class: XSS, Why: "an HTML, SVG or MathML element",
 			Any:     []string{"<"},
 			Pattern: `<([\s/\x00!]+(script|img|iframe|svg|body|object|embed|style|meta|link|form|input)|[/\x00!]*(` + htmlTags + `))([\s/>"'` + "`" + `\x00+&]|-[\w-]*[/\s>])`,
 			Hits:    []string{"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>"},
 			Misses:  []string{"a < b and c > d", "<enter type here>", "John <john@example.com>", ">=1.2 <2", "h2<h1"}},
-		{ID: "xss-markup", Class: XSS, When: opensTag, Why: "a declaration, comment, processing instruction or unknown element with attributes",
+		{ID: "xss-markup", Class: XSS, Why: "a declaration, comment, processing instruction or unknown element with attributes",
 			Any:     []string{"<!", "<?", "<%", "<", "]]>"},
 			Pattern: `(<!(--|doctype|entity|attlist|element|\[)|<\?(xml|php|=|import|\w+[\s:]*\w*)|<%|\]\]>|<[a-z][\w:-]*[\s/+"'][^>]{0,300}\b(on[a-z]{3,24}|src|href|style|action|xmlns|data|formaction|srcdoc|background)[\s/\x00]*=|<[a-z_][\w-]*:\w+[\s/>]|<script|</script|</?\w+:\w+|<style|<iframe)`,
 			Hits:    []string{"<!--#exec cmd=id -->", "<x onclick=alert(1)>", "<?xml version=1?>"},
 			Misses:  []string{"1 <! 2", "i <3 you", "<$ tag"}},
-		{ID: "xss-handler", Class: XSS, When: handler, Why: "an event handler that breaks out of an attribute",
+		{ID: "xss-handler", Class: XSS, Why: "an event handler that breaks out of an attribute",
 			Any:     []string{"on"},
 			Pattern: `(^|[\s"'/;>` + "`" + `\x00-\x1f<+])on(abort|activate|after\w+|animation\w+|auxclick|before\w+|begin|blur|bounce|cancel|canplay\w*|cellchange|change|click|close|command|contextmenu|controlselect|copy|cuechange|cut|data\w+|dbl\w+|deactivate|drag\w*|drop|durationchange|emptied|end(ed)?|error\w*|filterchange|finish|focus\w*|fullscreen\w+|formdata|gesture\w+|hashchange|help|input|invalid|key\w+|languagechange|layoutcomplete|load\w*|losecapture|message\w*|mouse\w+|move\w*|offline|online|orientationchange|outofsync|page\w+|paste|pause|play\w*|pointer\w+|popstate|progress|propertychange|ratechange|readystatechange|rejectionhandled|repeat|reset|resize\w*|resume|reverse|row\w+|scroll\w*|search|securitypolicyviolation|seek\w*|select\w*|show|slotchange|stalled|start|stop|storage|submit|suspend|syncrestored|timeerror|timeupdate|toggle|touch\w+|trackchange|transition\w+|unhandledrejection|unload|urlflip|volumechange|waiting|webkit\w+|wheel|x{2,}\w*|zoom)[\s/\x00-\x1f]*=`,
 			Hits:    []string{`" onmouseover="alert(1)`, "x onerror=alert(1)"},

@@ -1,16 +1,22 @@
 package detect
 
-import "bytes"
+import (
+	"bytes"
+
+	"blaze/filters/scan/dfa"
+)
 
 // Bounds on the work for one value. Reaching one is a refusal, never a pass.
 const (
 	chunk   = 2048 // bytes that patterns see at once
 	overlap = 512  // how far two chunks overlap: nothing longer than this can hide between them
 	rounds  = 4    // how often a value is decoded
-	// All patterns together read no more than patternBytes and patternShare times what there is to scan, a byte counting for
-	// more the larger the pattern: clean text needs about its length, and what needs more is refused.
+	// All patterns together read no more than patternBytes and patternShare times what there is to scan: clean text needs about
+	// its length, and what needs more is refused. A byte that package regexp reads, for want of room in a pattern's automaton,
+	// counts for slowly more.
 	patternBytes = 256 << 10
 	patternShare = 32
+	slowly       = 32
 )
 
 // Scratch is the working memory of one scan. Reuse it; the zero value is ready.
@@ -184,11 +190,11 @@ func (s *Set) match(sc *Scratch, f Form, rules ruleSet) bool {
 			return true
 		}
 		sc.steps += len(text)
-		if sc.work -= len(text) * r.weight; sc.work < 0 {
+		if sc.work -= len(text); sc.work < 0 {
 			sc.hit = Hit{Limit: true}
 			return true
 		}
-		if r.Judge != nil && !r.Judge(l) || s.patterns[i] != nil && !s.patterns[i].Match(text) {
+		if r.Judge != nil && !r.Judge(l) || s.patterns[i] != nil && !s.matches(sc, s.patterns[i]) {
 			continue
 		}
 		sc.hit = Hit{Rule: r, Text: text, To: len(text)}
@@ -199,4 +205,13 @@ func (s *Set) match(sc *Scratch, f Form, rules ruleSet) bool {
 		return true
 	}
 	return false
+}
+
+// matches asks p about the text that sc looks at.
+func (s *Set) matches(sc *Scratch, p *dfa.Matcher) bool {
+	found, slow := p.Match(sc.look.text)
+	if slow {
+		sc.work -= len(sc.look.text) * slowly
+	}
+	return found
 }

@@ -3,16 +3,16 @@ package detect
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	resyntax "regexp/syntax"
 	"strings"
 	"sync"
+
+	"blaze/filters/scan/dfa"
 )
 
 // Set is a compiled list of rules. Immutable, safe for concurrent use; a Scratch is not.
 type Set struct {
 	rules    []Rule
-	patterns []*regexp.Regexp
+	patterns []*dfa.Matcher
 	words    [forms]*automaton // of the plain form all rules' literals, of each other those of its rules
 	byClass  [Classes]ruleSet
 	byForm   [forms]ruleSet
@@ -36,20 +36,19 @@ func New(rules []Rule) (*Set, error) {
 	if len(rules) >= maxRules {
 		return nil, fmt.Errorf("%d rules; at most %d", len(rules), maxRules-1)
 	}
-	s := &Set{rules: rules, patterns: make([]*regexp.Regexp, len(rules))}
+	s := &Set{rules: rules, patterns: make([]*dfa.Matcher, len(rules))}
 	var problems []error
 	for i, r := range rules {
-		rules[i].number, rules[i].weight, rules[i].needs = i, 1, setOf(r.Needs)
+		rules[i].number, rules[i].needs = i, setOf(r.Needs)
 		if len(r.Any) == 0 {
 			problems = append(problems, fmt.Errorf("rule %s has no literal", r.ID))
 		}
 		if r.Pattern != "" {
-			p, err := regexp.Compile("(?s)" + r.Pattern)
+			p, err := dfa.New("(?s)" + r.Pattern)
 			if err != nil {
 				problems = append(problems, fmt.Errorf("rule %s: %w", r.ID, err))
 			}
 			s.patterns[i] = p
-			rules[i].weight = weigh(r.Pattern)
 		}
 		s.byClass[r.Class].add(i)
 		s.byForm[r.Form].add(i)
@@ -70,22 +69,6 @@ func New(rules []Rule) (*Set, error) {
 	}
 	return s, errors.Join(problems...)
 }
-
-// weigh is how dear a byte is to a pattern, by the size of its program: an engine without look-ahead tries them all.
-func weigh(pattern string) int {
-	re, err := resyntax.Parse("(?s)"+pattern, resyntax.Perl)
-	if err != nil {
-		return 1 // told by regexp.Compile
-	}
-	prog, err := resyntax.Compile(re.Simplify())
-	if err != nil {
-		return 1
-	}
-	return 1 + len(prog.Inst)/instsPerByte
-}
-
-// instsPerByte is how many instructions of a pattern weigh as much as a byte.
-const instsPerByte = 256
 
 // pairs joins every word of the one list to every word of the other, and adds more: literals for Any.
 func pairs(first, glue, second string, more ...string) (out []string) {

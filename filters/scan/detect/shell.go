@@ -1,6 +1,6 @@
 package detect
 
-import "regexp"
+import "blaze/filters/scan/dfa"
 
 // What may follow a program's name. file is an argument that looks like one of a shell; an English sentence has none.
 const (
@@ -9,17 +9,33 @@ const (
 )
 
 var (
-	tailEnd   = regexp.MustCompile(`^(` + shellEnd + `)`)
-	tailLine  = regexp.MustCompile(`^\s*(\\n|\\r|%0a|%0d|[\n\r]|$)`)
-	tailArg   = regexp.MustCompile(`^[ +](-{1,2}\w|[/~$*]|\.{1,2}/|\w:[\\/]|\w+://)`)
-	tailSure  = regexp.MustCompile(`^(` + shellEnd + `|[\s+]+(` + shellFile + `|[."'\d<>|{]|\w+[/.@=:(]\S|\S+\s*$|\S+[\s+]*([|;&\n]|\\n|\\r)|localgroup|user|view|share|start|stop|add|-\w)|[$%{<>*?\\/][^\s]{0,40}|=\$)`)
-	tailWord  = regexp.MustCompile(`^([\s+]+(` + shellFile + `|\S+[\s+]*(\\n|\\r|>\s*/|\|\s*(sh|bash|nc|tee)\b)|\w+=\S)|[${<>\\]\S)`)
-	tailTight = regexp.MustCompile(`^[\s+]+[\w.-]+\s*$`)
-	tailNet   = regexp.MustCompile(`^[\s+]+(users?|use|view|localgroup|share|start|stop|a)\b`)
-	tailSleep = regexp.MustCompile(`^[\s+]+[\d.]+[smh]?\s*($|[;|&` + "`" + `#)\n'"])`)
+	tailEnd   = tailOf(`^(` + shellEnd + `)`)
+	tailLine  = tailOf(`^\s*(\\n|\\r|%0a|%0d|[\n\r]|$)`)
+	tailArg   = tailOf(`^[ +](-{1,2}\w|[/~$*]|\.{1,2}/|\w:[\\/]|\w+://)`)
+	tailSure  = tailOf(`^(` + shellEnd + `|[\s+]+(` + shellFile + `|[."'\d<>|{]|\w+[/.@=:(]\S|\S+\s*$|\S+[\s+]*([|;&\n]|\\n|\\r)|localgroup|user|view|share|start|stop|add|-\w)|[$%{<>*?\\/][^\s]{0,40}|=\$)`)
+	tailWord  = tailOf(`^([\s+]+(` + shellFile + `|\S+[\s+]*(\\n|\\r|>\s*/|\|\s*(sh|bash|nc|tee)\b)|\w+=\S)|[${<>\\]\S)`)
+	tailTight = tailOf(`^[\s+]+[\w.-]+\s*$`)
+	tailNet   = tailOf(`^[\s+]+(users?|use|view|localgroup|share|start|stop|a)\b`)
+	tailSleep = tailOf(`^[\s+]+[\d.]+[smh]?\s*($|[;|&` + "`" + `#)\n'"])`)
 )
 
-// ahead bounds how far behind a separator a command is looked for, and how much of what follows its name counts.
+// ending is what a program's name may be followed by. It reads no more than ahead bytes.
+type ending struct{ *dfa.Matcher }
+
+func tailOf(expr string) ending {
+	m, err := dfa.New(expr)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return ending{m}
+}
+
+func (e ending) is(text []byte) bool {
+	found, _ := e.Match(text)
+	return found
+}
+
+// ahead bounds how much of what a separator is followed by counts, and how far into a value its beginning reaches.
 const ahead = 96
 
 // separated reports whether a command of a shell follows a separator somewhere in text.
@@ -28,34 +44,51 @@ func separated(l *look) bool {
 		return false
 	}
 	text := l.text
-	for i := 0; i < len(text); i++ {
-		if bitOf[text[i]]&commandBytes == 0 {
-			continue
-		}
-		n := separator(text, i)
-		if n == 0 {
-			continue
-		}
-		rest := text[i+n:]
-		if len(rest) > ahead {
-			rest = rest[:ahead]
-		}
-		if text[i] == '<' && n == 1 { // an element of HTML begins so too
-			if word := wordLen(rest); programOf(rest[:word]) != noProgram && tailLine.Match(rest[word:]) {
-				return true
+	leading, word := true, -1 // whether only blanks stand before i; the last byte that is none
+	from := 0                 // where the command behind the separators up to i begins
+	var tried uint8           // in which positions it has been judged
+	for i, c := range text {
+		if bitOf[c]&commandBytes != 0 {
+			if n := separator(text, i, leading); n > 0 {
+				if from < i+n {
+					from, tried = i+n, 0
+					for from < len(text) && indents(text[from]) {
+						from++
+					}
+				}
+				where := positionOf(text, i, n, leading, word)
+				if c == '<' && n == 1 { // an element of HTML begins so too
+					rest := text[i+1 : min(i+1+ahead, len(text))]
+					if end := wordLen(rest); programOf(rest[:end]) != noProgram && tailLine.is(rest[end:]) {
+						return true
+					}
+				} else if tried&(1<<where) == 0 {
+					tried |= 1 << where
+					rest := text[from:min(from+ahead, len(text))]
+					l.steps += len(rest)
+					if command(rest, where) {
+						return true
+					}
+				}
 			}
-			continue
 		}
-		l.steps += len(rest)
-		if command(rest, positionOf(text, i, n, rest)) {
-			return true
+		if c != ' ' && c != '+' || i+1 >= ahead {
+			leading = false
+		}
+		if !isBlank(c) {
+			word = i
 		}
 	}
 	return false
 }
 
-// separator is the length of what separates two commands at text[i], or 0.
-func separator(text []byte, i int) int {
+// indents reports whether c may stand between a separator and a command.
+func indents(c byte) bool {
+	return isBlank(c) || c == '+' || c == '(' || c == '{' || c == '!' || c == '\\' || c == ','
+}
+
+// separator is the length of what separates two commands at text[i], or 0; leading says that only blanks stand before it.
+func separator(text []byte, i int, leading bool) int {
 	next := byte(0)
 	if i+1 < len(text) {
 		next = text[i+1]
@@ -75,11 +108,11 @@ func separator(text []byte, i int) int {
 		if next == '(' {
 			return 2
 		}
-		if leads(text, i) {
+		if leading {
 			return 1
 		}
 	case '{':
-		if leads(text, i) {
+		if leading {
 			return 1
 		}
 	case '%':
@@ -94,16 +127,6 @@ func separator(text []byte, i int) int {
 	return 0
 }
 
-// leads reports whether only blanks stand before text[i].
-func leads(text []byte, i int) bool {
-	for _, c := range text[:min(i, ahead)] {
-		if c != ' ' && c != '+' {
-			return false
-		}
-	}
-	return i < ahead
-}
-
 // position says how a separator stands: what may be punctuation of a sentence, and what cannot.
 type position uint8
 
@@ -115,39 +138,33 @@ const (
 	opens                  // the same, and no line end, brace or backtick: nothing but a shell's begins so
 )
 
-// positionOf is the position of the separator of n bytes at text[i]; rest is what follows it.
-func positionOf(text []byte, i, n int, rest []byte) position {
-	if leads(text, i) {
-		if c := text[i]; c == ';' || c == '|' || c == '&' && i+1 < len(text) && text[i+1] == '&' {
+// positionOf is the position of the separator of n bytes at text[i]; word is the last byte before it that is no blank.
+func positionOf(text []byte, i, n int, leading bool, word int) position {
+	c := text[i]
+	if leading {
+		if c == ';' || c == '|' || c == '&' && i+1 < len(text) && text[i+1] == '&' {
 			return opens
 		}
 		return first
 	}
-	if text[i] != '&' && len(rest) > 0 && rest[0] != ' ' && rest[0] != '+' {
+	if c != '&' && i+n < len(text) && text[i+n] != ' ' && text[i+n] != '+' {
 		return tight
 	}
-	if n == 1 && text[i-1] == text[i] {
+	if n == 1 && text[i-1] == c {
 		return apart
 	}
-	for i--; i >= 0 && isBlank(text[i]); i-- {
-	}
-	if i < 0 || text[i] >= 0x80 || isAlnum(text[i]) {
+	if word < 0 || text[word] >= 0x80 || isAlnum(text[word]) {
 		return within
 	}
-	switch text[i] {
+	switch text[word] {
 	case '_', '+', '%', ';', '|', '&':
 		return within
 	}
 	return apart
 }
 
-// command reports whether rest, behind a separator, begins with a command.
+// command reports whether rest begins with a command.
 func command(rest []byte, where position) bool {
-	from := 0
-	for from < len(rest) && (isBlank(rest[from]) || rest[from] == '+' || rest[from] == '(' || rest[from] == '{' || rest[from] == '!' || rest[from] == '\\' || rest[from] == ',') {
-		from++
-	}
-	rest = rest[from:]
 	if program := wordLen(rest); follows(rest[:program], rest[program:], where) {
 		return true
 	}
@@ -178,17 +195,17 @@ func wordLen(b []byte) int {
 	return n
 }
 
-// follows reports whether word is a program and tail what may follow one.
-func follows(word, tail []byte, where position) bool {
+// follows reports whether word is a program and rest what may follow one.
+func follows(word, rest []byte, where position) bool {
 	if len(word) == 0 {
 		return false
 	}
 	switch programOf(word) {
 	case surely:
-		return tailSure.Match(tail) || where >= first && len(tail) > 0 && isBlank(tail[0])
+		return tailSure.is(rest) || where >= first && len(rest) > 0 && isBlank(rest[0])
 	case perhaps:
-		return tailWord.Match(tail) || where >= apart && tailEnd.Match(tail) || where == opens && len(tail) > 0 && isBlank(tail[0]) || where == tight && tailTight.Match(tail) || string(word) == "sleep" && tailSleep.Match(tail) ||
-			(string(word) == "net" || string(word) == "ip") && tailNet.Match(tail)
+		return tailWord.is(rest) || where >= apart && tailEnd.is(rest) || where == opens && len(rest) > 0 && isBlank(rest[0]) || where == tight && tailTight.is(rest) || string(word) == "sleep" && tailSleep.is(rest) ||
+			(string(word) == "net" || string(word) == "ip") && tailNet.is(rest)
 	}
 	return false
 }
@@ -210,5 +227,5 @@ func commanded(l *look) bool {
 		rest = rest[directory(rest):]
 	}
 	n := wordLen(rest)
-	return programOf(rest[:n]) == surely && (timed || tailArg.Match(rest[n:]))
+	return programOf(rest[:n]) == surely && (timed || tailArg.is(rest[n:]))
 }

@@ -54,7 +54,10 @@ func sqlWord(b []byte) bool {
 // condition reports whether a word that joins conditions is followed by what could be compared: a number, a string, a
 // literal, a call.
 func condition(text []byte) bool {
-	leading := len(text) - len(bytes.TrimLeft(text, " \t\n\v\f\r("))
+	leading := 0
+	for leading < len(text) && (isBlank(text[leading]) || text[leading] == '(') {
+		leading++
+	}
 	for i := 0; i < len(text); {
 		if c := text[i]; (c == '|' || c == '&') && i+1 < len(text) && text[i+1] == c {
 			if comparable(text[i+2:]) {
@@ -122,35 +125,6 @@ func comparable(b []byte) bool {
 	return n > i && n < len(b) && b[n] == '('
 }
 
-// startsCommand reports whether the first word of a value is a program's name, or the path of one.
-func startsCommand(l *look) bool {
-	text := l.text
-	i := 0
-	for i < len(text) && (isBlank(text[i]) || text[i] == '+' || text[i] == '"' || text[i] == '\'' || text[i] == '(' || text[i] == '{') {
-		i++
-	}
-	b := text[i:]
-	b = bytes.TrimPrefix(b, []byte("cmd="))
-	if bytes.Contains(b, []byte("bin/")) {
-		return true
-	}
-	if len(b) > 0 && b[0] == '/' {
-		n := 0
-		for n < len(b) && (isAlnum(b[n]) || b[n] == '_' || b[n] == '/') {
-			n++
-		}
-		b = b[bytes.LastIndexByte(b[:n], '/')+1:]
-	}
-	n := 0
-	for n < len(b) && isAlnum(b[n]) || n > 0 && n < len(b) && b[n] == '-' {
-		n++
-	}
-	if n < len(b) && !isBlank(b[n]) && bytes.IndexByte([]byte("+.;|&"), b[n]) < 0 { // head~3, cat, dog
-		return false
-	}
-	return programOf(b[:n]) != noProgram
-}
-
 // grammatical reports whether l has what libinjection's fingerprints need: a comparison, a comment, a condition, a quote
 // that something other than prose follows, or a statement.
 func grammatical(l *look) bool {
@@ -168,23 +142,6 @@ func grammatical(l *look) bool {
 }
 
 var doubleColon = []byte("::")
-
-// conditional reports whether a condition is there, or a cast of PostgreSQL to a type that injections use.
-func conditional(l *look) bool {
-	if l.condition() {
-		return true
-	}
-	for rest := l.text; ; {
-		_, after, ok := bytes.Cut(rest, doubleColon)
-		if !ok {
-			return false
-		}
-		if after = bytes.TrimLeft(after, ":"); len(after) > 0 && (after[0] == 'j' || after[0] == 'i' || after[0] == 't' || after[0] == 'v') {
-			return true
-		}
-		rest = after
-	}
-}
 
 // joined reports whether c, an operator or a bracket, and what follows it are more than punctuation.
 func joined(c, next byte) bool {
@@ -218,27 +175,6 @@ func stacked(l *look) bool {
 			return true
 		}
 		i = max(i, from-1)
-	}
-	return false
-}
-
-// handler reports whether a word that begins with on, and at which something ends, is followed by an equals sign.
-func handler(l *look) bool {
-	text := l.text
-	for i := 0; i+3 < len(text); i++ {
-		if text[i] != 'o' || text[i+1] != 'n' || i > 0 && (isAlnum(text[i-1]) || text[i-1] == '_') {
-			continue
-		}
-		n := i + 2
-		for n < len(text) && (isAlnum(text[n]) || text[n] == '_') {
-			n++
-		}
-		for n < len(text) && (text[n] <= ' ' || text[n] == '/') {
-			n++
-		}
-		if n < len(text) && text[n] == '=' {
-			return true
-		}
 	}
 	return false
 }
