@@ -1,6 +1,9 @@
 package detect
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // ruleSet is a set of rules by number.
 type ruleSet [4]uint64
@@ -68,7 +71,9 @@ func newAutomaton(rules []Rule, only *ruleSet) *automaton {
 			f(word, statementBit)
 		}
 	}
+	states := 1 // at most: literals that begin alike share some
 	each(func(lit string, _ int) {
+		states += len(lit)
 		a.longest = max(a.longest, len(lit))
 		for i := 0; i < len(lit); i++ {
 			if a.class[lit[i]] == 0 {
@@ -80,14 +85,16 @@ func newAutomaton(rules []Rule, only *ruleSet) *automaton {
 	for c := 'A'; c <= 'Z'; c++ {
 		a.class[c] = a.class[c+'a'-'A']
 	}
+	a.next, a.found = make([]uint32, 0, states*a.width), make([]ruleSet, 0, states)
 	a.addState()
 	each(a.insert)
+	a.next, a.found = slices.Clone(a.next), slices.Clone(a.found)
 	a.link()
 	return a
 }
 
 func (a *automaton) addState() int {
-	a.next = append(a.next, make([]uint32, a.width)...)
+	a.next = a.next[:len(a.next)+a.width]
 	a.found = append(a.found, ruleSet{})
 	return len(a.found) - 1
 }

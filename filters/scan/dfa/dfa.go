@@ -23,7 +23,7 @@ const (
 
 // Matcher is a compiled expression. Safe for concurrent use.
 type Matcher struct {
-	re   *regexp.Regexp
+	re   func() *regexp.Regexp // compiled when it is asked for the first time
 	prog *syntax.Prog
 
 	class   [utf8.RuneSelf]uint8 // of each ASCII rune: runes that no instruction tells apart share one
@@ -69,15 +69,11 @@ type state struct {
 
 // New compiles expr as regexp.Compile does.
 func New(expr string) (*Matcher, error) {
-	re, err := regexp.Compile(expr)
-	if err != nil {
-		return nil, err
-	}
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	m := &Matcher{re: re}
+	m := &Matcher{re: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}
 	if m.prog, err = syntax.Compile(tree.Simplify()); err != nil {
 		return nil, err
 	}
@@ -99,7 +95,7 @@ func New(expr string) (*Matcher, error) {
 }
 
 // FindIndex returns the place of the leftmost match, as package regexp does, and takes as long as that.
-func (m *Matcher) FindIndex(text []byte) []int { return m.re.FindIndex(text) }
+func (m *Matcher) FindIndex(text []byte) []int { return m.re().FindIndex(text) }
 
 // Match reports whether there is a match in text, and whether package regexp had to be asked, which takes tens of times as long.
 func (m *Matcher) Match(text []byte) (found, slow bool) {
@@ -117,7 +113,7 @@ func (m *Matcher) Match(text []byte) (found, slow bool) {
 		next := s.next[class].Load()
 		if next == nil {
 			if next = m.step(s, class); next == nil {
-				return m.re.Match(text), true
+				return m.re().Match(text), true
 			}
 		}
 		if next.matched || next.dead {
