@@ -41,12 +41,6 @@ type Matcher struct {
 	work   scratch
 }
 
-// interval is a run of runes of one class, up to the next interval.
-type interval struct {
-	from  rune
-	class uint8
-}
-
 // kind is what came before a place: what assertions such as \b ask about.
 type kind uint8
 
@@ -122,12 +116,4 @@ func (m *Matcher) Match(text []byte) (found, slow bool) {
 		s = next
 	}
 	return s.ending || s.matched, false
-}
-
-func (m *Matcher) wideClass(r rune) uint8 {
-	i := len(m.wide) - 1
-	for r < m.wide[i].from {
-		i--
-	}
-	return m.wide[i].class
 }
