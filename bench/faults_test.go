@@ -22,19 +22,12 @@ import (
 type program struct {
 	cmd            *exec.Cmd
 	proxied, admin string
-	binary         string
 }
 
-// launch builds Blaze, and runs it with a policy under a shell's limits ("ulimit -n 64") and some environment.
-func launch(t *testing.T, binary, policy, limits string, env ...string) *program {
+// launch runs the program with a policy under a shell's limits ("ulimit -n 64") and some environment.
+func launch(t *testing.T, policy, limits string, env ...string) *program {
 	t.Helper()
-	if binary == "" {
-		binary = filepath.Join(t.TempDir(), "blaze")
-		if out, err := exec.Command("go", "build", "-o", binary, "blaze").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	p := &program{binary: binary, cmd: exec.Command("sh", "-c", limits+"; exec "+binary+" --policy "+policy+" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --drain 1s")}
+	p := &program{cmd: exec.Command("sh", "-c", limits+"; exec "+built(t)+" --policy "+policy+" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --drain 1s")}
 	p.cmd.Env = append(os.Environ(), env...)
 	log, err := p.cmd.StderrPipe()
 	if err == nil {
@@ -95,10 +88,11 @@ filters:
 
 // TestOutOfDescriptors: a Blaze whose descriptors are used up goes on when some are free again.
 func TestOutOfDescriptors(t *testing.T) {
+	t.Parallel()
 	backend := demo.New(demo.Options{})
 	t.Cleanup(backend.Close)
 	policy, key := faultsPolicy(t, backend.URL(), "")
-	p := launch(t, "", policy, "ulimit -n 48")
+	p := launch(t, policy, "ulimit -n 48")
 	if got := p.models(key); got != 200 {
 		t.Fatalf("at first: got %d", got)
 	}
@@ -126,14 +120,13 @@ func TestOutOfDescriptors(t *testing.T) {
 
 // TestKilled: a Blaze that is killed under load leaves an audit log whose chain is whole, and the next one goes on with it.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	backend := demo.New(demo.Options{})
 	t.Cleanup(backend.Close)
 	audit := filepath.Join(t.TempDir(), "audit.jsonl")
 	policy, key := faultsPolicy(t, backend.URL(), fmt.Sprintf("telemetry: {audit: {path: %q, record: denied}}\n", audit))
-	binary := ""
 	for round := range 3 {
-		p := launch(t, binary, policy, ":")
-		binary = p.binary
+		p := launch(t, policy, ":")
 		if got := p.models(key); got != 200 {
 			t.Fatalf("round %d: got %d", round, got)
 		}
@@ -148,13 +141,13 @@ func TestKilled(t *testing.T) {
 		_ = p.cmd.Process.Kill()
 		load.Wait()
 	}
-	p := launch(t, binary, policy, ":") // which mends what the last kill has left
+	p := launch(t, policy, ":") // which mends what the last kill has left
 	if p.models("sk-wrong") != 401 {
 		t.Error("the last one does not refuse")
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	_ = p.cmd.Wait()
-	out, err := exec.Command(binary, "audit", audit).CombinedOutput()
+	out, err := exec.Command(built(t), "audit", audit).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -167,15 +160,14 @@ func TestKilled(t *testing.T) {
 // TestFilesFull: access log and audit log have grown to the process's limit on the size of files (RLIMIT_FSIZE), as they
 // would to the end of a disk. Requests go on, what is lost is counted; where the policy says so they are refused instead.
 func TestFilesFull(t *testing.T) {
+	t.Parallel()
 	backend := demo.New(demo.Options{})
 	t.Cleanup(backend.Close)
-	binary := ""
 	f := func(more string, want int, counts ...string) {
 		t.Helper()
 		dir := t.TempDir()
 		policy, key := faultsPolicy(t, backend.URL(), fmt.Sprintf(more, dir))
-		p := launch(t, binary, policy, "ulimit -f 8")
-		binary = p.binary // built once
+		p := launch(t, policy, "ulimit -f 8")
 		got := 0
 		for range 2000 {
 			if got = p.models(key); got != 200 {
@@ -222,10 +214,11 @@ func waitForMetric(t *testing.T, p *program, series string) {
 
 // TestLittleMemory: with a memory limit that is nearly used up, large requests are slow and correct.
 func TestLittleMemory(t *testing.T) {
+	t.Parallel()
 	backend := demo.New(demo.Options{})
 	t.Cleanup(backend.Close)
 	policy, key := faultsPolicy(t, backend.URL(), "")
-	p := launch(t, "", policy, ":", "GOMEMLIMIT=24MiB")
+	p := launch(t, policy, ":", "GOMEMLIMIT=24MiB")
 	body := `{"model":"demo-small","messages":[{"role":"user","content":"` + strings.Repeat("word ", 200_000) + `"}]}`
 	var all sync.WaitGroup
 	for range 8 {

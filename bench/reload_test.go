@@ -135,14 +135,10 @@ func (l *reloading) write(text string) {
 
 var servingLine = regexp.MustCompile(`"listen":"([^"]+)","admin":"([^"]+)".*"message":"serving"`)
 
-// start builds and runs the program.
+// start runs the program.
 func (l *reloading) start() {
 	l.t.Helper()
-	binary := filepath.Join(l.t.TempDir(), "blaze")
-	if out, err := exec.Command("go", "build", "-o", binary, "blaze").CombinedOutput(); err != nil {
-		l.t.Fatalf("%v\n%s", err, out)
-	}
-	c := exec.Command(binary, "--policy", l.policy, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "1s")
+	c := exec.Command(built(l.t), "--policy", l.policy, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "1s")
 	log, err := c.StderrPipe()
 	if err == nil {
 		err = c.Start()

@@ -88,11 +88,13 @@ func TestExplainIsServing(t *testing.T) {
 		var log bytes.Buffer
 		s, stop := explained(t, text, &log)
 		var want []string
+		client := &sender{s: s}
 		for i := range rapid.IntRange(8, 16).Draw(rt, "requests") {
 			raw := aRequest(rt, key)
 			want = append(want, s.explain(rt, i, raw))
-			_ = s.exchange(t, i, storytest.Request{Bytes: raw})
+			_ = client.exchange(t, i, storytest.Request{Bytes: raw})
 		}
+		client.hangUp()
 		s.tel.Flush()
 		got := outcomes(&log, len(want))
 		stop()

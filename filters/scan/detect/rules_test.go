@@ -75,3 +75,19 @@ func TestPatternsAsRegexp(t *testing.T) {
 		t.Errorf("only %d comparisons", n)
 	}
 }
+
+// TestOneByte: no rule finds anything in a single byte, but for a control one; Scan counts on it.
+func TestOneByte(t *testing.T) {
+	set := Default()
+	var sc Scratch
+	for place := Query; place < places; place++ {
+		for c := range 256 {
+			value := []byte{byte(c)}
+			w := set.wanted(All, place)
+			sc.work = patternBytes
+			if _, hit := set.decoded(&sc, value, classes(value), w, true); hit && classOf[c]&ctrl == 0 {
+				t.Errorf("%s finds %q in place %d", id(sc.hit), value, place)
+			}
+		}
+	}
+}

@@ -60,6 +60,9 @@ var dashes = []byte("--")
 // string). It reports the first hit in the classes of want; nothing is allocated for a clean value once sc has grown.
 func (s *Set) Scan(sc *Scratch, value []byte, want Mask, place Place) (Hit, bool) {
 	c := classes(value)
+	if len(value) == 1 && c&ctrl == 0 {
+		return Hit{}, false // a mark alone is no attack, TestOneByte says
+	}
 	if c == quiet && place != Agent && oneWord(value) {
 		return Hit{}, false
 	}
