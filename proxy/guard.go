@@ -19,6 +19,7 @@ type guard struct {
 	part    []byte  // a line that has not ended yet; of one that says nothing about framing, its end
 	dull    bool    // it is such a line
 	begun   bool    // this head's request line has come
+	isHead  bool    // and its method is HEAD: what refuses it has no body either
 	http11  bool    // and says so
 	odd     bool    // this head's framing is ambiguous: strictness refuses it, and the connection ends
 	framing framing // this head's
@@ -97,6 +98,9 @@ func (g *guard) inMidst() bool {
 // awaitsBody reports whether the last head announced a body of which nothing has come.
 func (g *guard) awaitsBody() bool { return g.state == inBody && g.left == g.length }
 
+// refusesHEAD reports whether the input ends with a HEAD request, of which fasthttp may not have seen that it is one.
+func (g *guard) refusesHEAD() bool { return g.isHead && (g.bad != nil || g.state == unwatched) }
+
 // see takes bytes as they come, and returns how many are good.
 func (g *guard) see(p []byte) (int, error) {
 	from := 0
@@ -123,6 +127,9 @@ func (g *guard) follow(p []byte, from *int) (int, error) {
 				g.bodyEnds()
 			}
 			continue
+		}
+		if g.state == inHead && !g.begun && len(g.part) == 0 {
+			g.isHead = bytes.HasPrefix(p[at:], []byte("HEAD "))
 		}
 		end := bytes.IndexByte(p[at:], '\n')
 		if end < 0 {

@@ -134,6 +134,23 @@ func TestRequestHygiene(t *testing.T) {
 }
 
 // TestMaxForwards: an OPTIONS request that may not be forwarded any more is answered here, any other with one less; what other
+// TestRefusedHEAD: what refuses a HEAD request has no body, as far as its method can be read (RFC 9110, 9.3.2).
+func TestRefusedHEAD(t *testing.T) {
+	s := serve(t, guardedPolicy(""))
+	for _, raw := range []string{
+		"HEAD /v1/models HTTP/1.1\r\nHost: blaze.test\r\n\r\n", // without a key
+		"HEAD /v1/models HTTP/1.1\nHost: blaze.test\n\n",
+		"HEAD /v1/models HTTP/1.1\r\nHost: blaze.test\r\n folded\r\n\r\n",
+		"HEAD /v1/models HTTP/1.1\r\nHost: blaze.test\r\nContent-Length: x\r\n\r\n",
+	} {
+		answer := s.whole(t, strings.Replace(raw, "Host: blaze.test\r\n", "Host: blaze.test\r\nConnection: close\r\n", 1))
+		head, body, whole := strings.Cut(answer, "\r\n\r\n")
+		if !whole || body != "" || !strings.HasPrefix(head, "HTTP/1.1 4") {
+			t.Errorf("%q: got %q", raw, answer)
+		}
+	}
+}
+
 // methods say of it is no concern of a proxy (RFC 9110, 7.6.2).
 func TestMaxForwards(t *testing.T) {
 	back := record(t)

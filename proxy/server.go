@@ -145,9 +145,11 @@ const unasked = "100-Continue"
 // badHead answers for a head that fasthttp itself could not read.
 func (s *Server) badHead(ctx *fasthttp.RequestCtx, err error) {
 	ctx.SetConnectionClose()
-	if clientConn(ctx.Conn()).front.expected.over {
+	front := clientConn(ctx.Conn()).front
+	if front.expected.over {
 		return // and answered
 	}
+	ctx.Response.SkipBody = front.guard.refusesHEAD()
 	e := s.begin(ctx)
 	defer e.leave()
 	d, rule := filters.InvalidRequest, "http"
