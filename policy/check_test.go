@@ -48,6 +48,10 @@ func TestWarnings(t *testing.T) {
 		`p.yaml:2:127: warning: filters.auth.api_keys[0].roles[0]: want a role of filters.authz.roles; got "usr"; did you mean "user"?`)
 	f(`filters: {auth: {api_keys: [{id: ci, `+hash+`, roles: [user], expires: 2020-01-31}]}, authz: {roles: {user: {routes: [inference]}}}}`,
 		`p.yaml:2:134: warning: filters.auth.api_keys[0].expires: want a day that is still to come; got one that is over`)
+	f(`upstreams: {model: {engine: ollama, targets: [{url: "http://127.0.0.1:1"}]}}
+filters: {auth: {api_keys: [{id: ci, `+hash+`, roles: [user]}]}, authz: {roles: {user: {routes: [inference, chat.completions, rerank, ollama.*, GET /api/tags]}}}}`,
+		`p.yaml:3:198: warning: filters.authz.roles.user.routes[2]: want a route of ollama; got "rerank", so that the entry allows nothing`,
+		`p.yaml:3:206: warning: filters.authz.roles.user.routes[3]: want a route of ollama; got "ollama.*", so that the entry allows nothing`)
 	f(`filters: {auth: {required: false}}`,
 		`p.yaml:2:18: warning: filters.auth.required: want true, or an authz section; got false, so that every stranger is served`)
 	f(`filters: {auth: {}}`,

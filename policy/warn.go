@@ -29,6 +29,7 @@ func (c *compiler) warn(s *Snapshot, upstreams map[string]upstream.Config) {
 	identity, _ := c.configs["auth"].(*auth.Config)
 	roles, _ := c.configs["authz"].(*authz.Config)
 	c.warnIdentity(identity, roles)
+	c.warnRoles(roles, upstreams)
 	c.warnCaches(s, identity)
 	if limits, ok := c.configs["ratelimit"].(*ratelimit.Config); ok {
 		c.warnLimits(limits.Limits, identity != nil)

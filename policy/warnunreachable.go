@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,7 +11,9 @@ import (
 	"blaze/filters/authz"
 	"blaze/filters/ratelimit"
 	"blaze/policy/decode"
+	"blaze/telemetry/setting"
 	"blaze/upstream"
+	"blaze/upstream/engine"
 )
 
 // warnAccess finds addresses that are allowed and denied, by which they are denied.
@@ -64,6 +67,34 @@ func (c *compiler) warnScopes(limits []ratelimit.Limit, identity *auth.Config, r
 		}
 		c.nobody(path+"tiers", "a tier that some key has", scope.Tiers, tiers)
 		c.nobody(path+"tenants", "a tenant that some key has", scope.Tenants, tenants)
+	}
+}
+
+// warnRoles finds routes of roles that no upstream's engine has.
+func (c *compiler) warnRoles(roles *authz.Config, upstreams map[string]upstream.Config) {
+	if roles == nil || len(upstreams) == 0 {
+		return
+	}
+	var known, names []string
+	for _, name := range decode.Keys(anyMap(upstreams)) {
+		e, ok := engine.Lookup(cmp.Or(string(upstreams[name].Engine), "openai"))
+		if !ok || e.Name == "none" {
+			return // told elsewhere, or a route is whatever its backend has
+		}
+		names = append(names, e.Name)
+		for i := range e.Routes {
+			known = append(known, e.Routes[i].Name)
+		}
+	}
+	for _, class := range engine.Classes() {
+		known = append(known, class.String())
+	}
+	for _, role := range decode.Keys(anyMap(roles.Roles)) {
+		for i, route := range roles.Roles[role].Routes {
+			if !strings.Contains(route, "/") && !slices.ContainsFunc(known, func(name string) bool { return setting.Match(route, name) }) {
+				c.warning(decode.At("filters.authz.roles."+role+".routes", i), "a route of "+strings.Join(slices.Compact(names), " or "), quote(route)+", so that the entry allows nothing"+hintOf(route, known))
+			}
+		}
 	}
 }
 

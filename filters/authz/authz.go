@@ -13,13 +13,14 @@ import (
 
 	"blaze/filters"
 	"blaze/telemetry/setting"
+	"blaze/upstream/engine"
 )
 
 // Filter is the authz filter. Immutable after New, safe for concurrent use.
 type Filter struct {
 	roles     map[string]*role
 	anonymous []string
-	denied    []*filters.Denial // by class of route
+	denied    [engine.Admin + 1]*filters.Denial // by class of route
 	now       func() time.Time
 }
 
@@ -41,8 +42,8 @@ func New(cfg Config, _ *Filter, env filters.Env) (*Filter, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	for _, class := range classNames {
-		f.denied = append(f.denied, filters.InsufficientPermissions.With("These credentials lack a role that allows "+class+" routes."))
+	for _, class := range engine.Classes() {
+		f.denied[class] = filters.InsufficientPermissions.With("These credentials lack a role that allows " + class.String() + " routes.")
 	}
 	return f, nil
 }
@@ -69,7 +70,7 @@ func (f *Filter) Request(x *filters.Exchange) filters.Verdict {
 	case x.Identity == filters.Anonymous:
 		return filters.Deny(filters.MissingCredentials, "anonymous")
 	}
-	return filters.Deny(f.denied[x.Endpoint.Class], classNames[x.Endpoint.Class])
+	return filters.Deny(f.denied[x.Endpoint.Class], x.Endpoint.Class.String())
 }
 
 // Body decides by model: one of the roles that allow the route must allow the model too.

@@ -11,9 +11,6 @@ import (
 	"blaze/upstream/engine"
 )
 
-// classNames are the policy's words for the classes of routes, by class.
-var classNames = [...]string{engine.Inference: "inference", engine.Utility: "utility", engine.Health: "health", engine.Metrics: "metrics", engine.Admin: "admin"}
-
 // role is a compiled Role.
 type role struct {
 	classes uint32   // a bit for each class
@@ -96,9 +93,12 @@ func (r *role) addRoute(s string) error {
 		r.classes = ^uint32(0)
 		return nil
 	}
-	if c := slices.Index(classNames[:], s); c > 0 {
-		r.classes |= 1 << c
-		return nil
+	var classes []string
+	for _, c := range engine.Classes() {
+		if classes = append(classes, c.String()); c.String() == s {
+			r.classes |= 1 << c
+			return nil
+		}
 	}
 	method, path, both := strings.Cut(s, " ")
 	if !both {
@@ -113,8 +113,8 @@ func (r *role) addRoute(s string) error {
 		return nil
 	}
 	return &setting.Problem{
-		Want: "a class of routes (" + strings.Join(classNames[1:], ", ") + "), the name of a route, or a path such as GET /v1/models",
-		Got:  fmt.Sprintf("%q", s), Hint: setting.DidYouMean(s, append(routeNames(), classNames[1:]...)),
+		Want: "a class of routes (" + strings.Join(classes, ", ") + "), the name of a route, or a path such as GET /v1/models",
+		Got:  fmt.Sprintf("%q", s), Hint: setting.DidYouMean(s, append(routeNames(), classes...)),
 	}
 }
 
