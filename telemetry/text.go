@@ -65,16 +65,15 @@ func (m *Metrics) WritePrometheus(w io.Writer) error {
 		if body.Len() == 0 {
 			continue
 		}
-		out.WriteString("# HELP " + f.Name + " " + escapeHelp(f.Why) + "\n# TYPE " + f.Name + " " + f.Kind.String() + "\n")
+		out.WriteString("# HELP " + f.Name + " " + helpEscapes.Replace(f.Why) + "\n# TYPE " + f.Name + " " + f.Kind.String() + "\n")
 		out.Write(body.Bytes())
 	}
 	_, err := w.Write(out.Bytes())
 	return err
 }
 
-func escapeHelp(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(s)
-}
+// helpEscapes is what HELP escapes.
+var helpEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
 
 // WritePrometheus writes Blaze's own metrics and, behind them, those of the process and the Go runtime.
 func (t *Telemetry) WritePrometheus(w io.Writer) error {
