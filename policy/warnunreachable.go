@@ -89,10 +89,12 @@ func (c *compiler) warnRoles(roles *authz.Config, upstreams map[string]upstream.
 	for _, class := range engine.Classes() {
 		known = append(known, class.String())
 	}
+	slices.Sort(names)
+	wanted := "a route of " + strings.Join(slices.Compact(names), " or ")
 	for _, role := range decode.Keys(anyMap(roles.Roles)) {
 		for i, route := range roles.Roles[role].Routes {
 			if !strings.Contains(route, "/") && !slices.ContainsFunc(known, func(name string) bool { return setting.Match(route, name) }) {
-				c.warning(decode.At("filters.authz.roles."+role+".routes", i), "a route of "+strings.Join(slices.Compact(names), " or "), quote(route)+", so that the entry allows nothing"+hintOf(route, known))
+				c.warning(decode.At("filters.authz.roles."+role+".routes", i), wanted, quote(route)+", so that the entry allows nothing"+hintOf(route, known))
 			}
 		}
 	}

@@ -34,8 +34,10 @@ func (l *look) once(q question, ask func([]byte) bool) bool {
 }
 
 func (l *look) afterQuote() bool { return l.bytes&quoteBytes != 0 && l.once(asksQuote, afterQuote) }
-func (l *look) condition() bool  { return l.bytes&joinBytes != 0 && l.once(asksCondition, condition) }
-func (l *look) sentence() bool   { return l.once(asksSentence, sentence) }
+func (l *look) condition() bool {
+	return l.bytes&conditionBytes != 0 && l.once(asksCondition, condition)
+}
+func (l *look) sentence() bool { return l.once(asksSentence, sentence) }
 
 // byteSet says which bytes are in a text: a bit for each mark of ASCII's, one for all digits, letters, controls, and so on. What
 // is not in the set is not in the text.
@@ -87,16 +89,16 @@ const telling = `=<>#@^~*\`
 
 // Bytes without which a look or a form has nothing to see.
 var (
-	quoteBytes   = setOf("'\"`") | highBit
-	tellingBytes = setOf(telling)
-	joiningBytes = setOf("-/|&+(")
-	joinBytes    = setOf("|&") | letterBit // of words and signs that join conditions
-	commentBytes = setOf("/*-#") | controlBit | highBit | doubleBit
-	squeezeBytes = setOf(":(<=")
-	hiddenBytes  = setOf("\\?/") | blankBit | controlBit | highBit
-	quotingBytes = setOf("'\"\\^`$")
-	madeBytes    = setOf("/") | blankBit // what a form may have that the plain one has not
-	commandBytes = setOf(";|&`$><{%\\") | controlBit
+	quoteBytes     = setOf("'\"`") | highBit
+	tellingBytes   = setOf(telling)
+	joiningBytes   = setOf("-/|&+(")
+	conditionBytes = setOf("|&") | letterBit // of what joins conditions
+	commentBytes   = setOf("/*-#") | controlBit | highBit | doubleBit
+	squeezeBytes   = setOf(":(<=")
+	hiddenBytes    = setOf("\\?/") | blankBit | controlBit | highBit
+	quotingBytes   = setOf("'\"\\^`$")
+	madeBytes      = setOf("/") | blankBit // what a form may have that the plain one has not
+	commandBytes   = setOf(";|&`$><{%\\") | controlBit
 )
 
 // appendPlain appends text in lower case to dst, and says which bytes it has.

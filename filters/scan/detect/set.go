@@ -9,7 +9,7 @@ import (
 	"blaze/filters/scan/dfa"
 )
 
-// Set is a compiled list of rules. Immutable, safe for concurrent use; a Scratch is not.
+// Set is a compiled list of rules. It never changes, but for what its patterns remember; safe for concurrent use, as a Scratch is not.
 type Set struct {
 	rules    []Rule
 	patterns []*dfa.Matcher

@@ -3,7 +3,7 @@ package detect
 import "bytes"
 
 // The functions of this file are cheap looks that spare prose the patterns: each passes everything that its rules could hit,
-// which the fuzz target FuzzFastSlow holds them to.
+// which the fuzz target FuzzFastAgainstSlow holds them to.
 
 // afterQuote reports whether a quote is followed, behind blanks and brackets, by an operator, another quote, a
 // comment or a keyword of SQL: in prose a letter or the end of the sentence follows.
