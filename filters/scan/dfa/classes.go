@@ -15,8 +15,9 @@ type interval struct {
 	class uint8
 }
 
-// classify gives runes that no instruction and no assertion tells apart one class.
-func (m *Matcher) classify() error {
+// classify gives runes that no instruction and no assertion tells apart one class. It reports false for more classes than there
+// are numbers.
+func (m *Matcher) classify() bool {
 	sets, bounds := setsOf(m.prog)
 	classes := map[string]uint8{}
 	key := make([]byte, len(sets)+1)
@@ -30,7 +31,7 @@ func (m *Matcher) classify() error {
 		key[len(sets)] = byte(m.kindOf(r))
 		c, ok := classes[string(key)]
 		if !ok {
-			c = uint8(len(m.samples)) // too large a one is told below
+			c = uint8(len(m.samples)) // too many are told below
 			classes[string(key)] = c
 			m.samples = append(m.samples, r)
 		}
@@ -44,10 +45,7 @@ func (m *Matcher) classify() error {
 			m.wide = append(m.wide, interval{from, classOf(from)})
 		}
 	}
-	if len(m.samples) > math.MaxUint8 {
-		return fmt.Errorf("%d classes of runes; at most %d", len(m.samples), math.MaxUint8)
-	}
-	return nil
+	return len(m.samples) <= math.MaxUint8
 }
 
 // setsOf lists the different sets of runes that p asks for, each by an instruction, and where one begins or ends, ascending.

@@ -4,7 +4,6 @@
 package dfa
 
 import (
-	"fmt"
 	"math"
 	"regexp"
 	"regexp/syntax"
@@ -21,9 +20,11 @@ const (
 	patience  = 4096
 )
 
-// Matcher is a compiled expression. Safe for concurrent use.
+// Matcher is an expression, compiled when a text is first held against it: most rules of a set are never asked for. Safe for
+// concurrent use.
 type Matcher struct {
-	re   func() *regexp.Regexp // compiled when it is asked for the first time
+	re   func() *regexp.Regexp // of package regexp, compiled when it is asked for
+	tree *syntax.Regexp        // until it is compiled
 	prog *syntax.Prog
 
 	class   [utf8.RuneSelf]uint8 // of each ASCII rune: runes that no instruction tells apart share one
@@ -61,31 +62,43 @@ type state struct {
 	next    []atomic.Pointer[state] // by class
 }
 
-// New compiles expr as regexp.Compile does.
+// New parses expr as regexp.Compile does.
 func New(expr string) (*Matcher, error) {
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	m := &Matcher{re: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}
-	if m.prog, err = syntax.Compile(tree.Simplify()); err != nil {
-		return nil, err
+	return &Matcher{tree: tree, re: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}, nil
+}
+
+// begin returns the state before the first rune. It is nil for an expression that is too large, which is always left to package regexp.
+func (m *Matcher) begin() *state {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.tree != nil {
+		m.compile()
 	}
-	for _, in := range m.prog.Inst {
+	return m.first.Load()
+}
+
+func (m *Matcher) compile() {
+	prog, err := syntax.Compile(m.tree.Simplify())
+	m.tree = nil
+	if err != nil || len(prog.Inst) > math.MaxUint16 {
+		return
+	}
+	m.prog = prog
+	for _, in := range prog.Inst {
 		if in.Op == syntax.InstEmptyWidth {
 			m.asks |= syntax.EmptyOp(in.Arg)
 		}
 	}
-	if len(m.prog.Inst) > math.MaxUint16 {
-		return nil, fmt.Errorf("%d instructions; at most %d", len(m.prog.Inst), math.MaxUint16)
+	if !m.classify() {
+		return
 	}
-	if err := m.classify(); err != nil {
-		return nil, err
-	}
-	chains, n := chainsOf(m.prog)
+	chains, n := chainsOf(prog)
 	m.chains, m.work.best = chains, make([]int32, n+1)
 	m.forget()
-	return m, nil
 }
 
 // FindIndex returns the place of the leftmost match, as package regexp does, and takes as long as that.
@@ -94,6 +107,11 @@ func (m *Matcher) FindIndex(text []byte) []int { return m.re().FindIndex(text) }
 // Match reports whether there is a match in text, and whether package regexp had to be asked, which takes tens of times as long.
 func (m *Matcher) Match(text []byte) (found, slow bool) {
 	s := m.first.Load()
+	if s == nil {
+		if s = m.begin(); s == nil {
+			return m.re().Match(text), true
+		}
+	}
 	for i := 0; i < len(text); {
 		var class uint8
 		if c := text[i]; c < utf8.RuneSelf {

@@ -67,9 +67,24 @@ func TestMatch(t *testing.T) {
 }
 
 func TestBad(t *testing.T) {
-	for _, e := range []string{`(`, `((a{1000}b{1000}c{1000}){10}){10}`, strings.Repeat(`(a{1000}|b{1000}|c{1000})`, 25), classes()} {
-		if m, err := New(e); err == nil {
-			t.Errorf("%.20s is compiled, to %d instructions", e, len(m.prog.Inst))
+	for _, e := range []string{`(`, `((a{1000}b{1000}c{1000}){10}){10}`} {
+		if _, err := New(e); err == nil {
+			t.Errorf("%.20s is no expression", e)
+		}
+	}
+}
+
+// TestTooLarge: what has more instructions or classes than there are numbers is left to package regexp.
+func TestTooLarge(t *testing.T) {
+	for _, e := range []string{strings.Repeat(`(a{1000}|b{1000}|c{1000})`, 25), classes()} {
+		m, err := New(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"", "bb", "Ā256"} {
+			if found, slow := m.Match([]byte(text)); !slow || found != m.re().MatchString(text) {
+				t.Errorf("%.20s on %.3q: %v, slow %v", e, text, found, slow)
+			}
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (s *set) clear() {
 	s.list, s.matched = s.list[:0], false
 }
 
-// forget begins again with the state before the first rune. Caller holds mu, or is New.
+// forget begins again with the state before the first rune. Caller holds mu.
 func (m *Matcher) forget() {
 	m.states, m.bytes, m.missed = map[string]*state{}, 0, 0
 	m.work.to.clear()
