@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"blaze/upstream/socket"
 )
 
 const (
@@ -39,7 +41,7 @@ type conn struct {
 	net.Conn // what is read and written: the TLS layer where there is one
 	raw      net.Conn
 	ep       *endpoint
-	peek     peeker
+	sock     socket.Socket
 	since    time.Time // when it went idle
 	written  int64     // bytes written over its whole life
 	readBy   time.Time // the deadlines in force, which an idle connection keeps: nobody reads from it
@@ -49,6 +51,7 @@ type conn struct {
 	wbuf     []byte
 	parts    [][]byte    // what is being written
 	unsent   net.Buffers // of parts
+	asking   asking
 }
 
 const readBuffer = 4 << 10
@@ -60,7 +63,7 @@ func (e *endpoint) get(now time.Time) *conn {
 		if c == nil {
 			return nil
 		}
-		if now.Sub(c.since) < idleFor && !c.peek.stale() {
+		if now.Sub(c.since) < idleFor && !c.sock.Stale() {
 			e.reused.Add(1)
 			return c
 		}
@@ -174,7 +177,8 @@ func (e *endpoint) dialTo(ctx context.Context) (*conn, error) {
 		c.Conn = t
 	}
 	c.rbuf = make([]byte, readBuffer)
-	c.peek.watch(raw)
+	c.sock.Bind(raw)
+	c.asking.send = c.sendAsked
 	e.open.Add(1)
 	return c, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"blaze/upstream/cache"
+	"blaze/upstream/socket"
 )
 
 // Lease is the right to send one request to a pool. It is pooled itself: it belongs to one exchange from Acquire until
@@ -213,7 +214,7 @@ func (l *Lease) attempt(r *Request) (progress, error) {
 			return accepted, nil
 		}
 		unread := r.Stream == nil || c.written == before
-		untouched := unread && (c.written == before || nothingAccepted(c.raw, before))
+		untouched := unread && (c.written == before || socket.NothingAccepted(c.raw, before))
 		l.cancel.detach()
 		c.discard()
 		if reused && errors.Is(err, ErrCut) && (untouched || unread && r.Replayable) {
@@ -247,7 +248,7 @@ func (l *Lease) exchange(c *conn, r *Request) error {
 	if !l.cancel.attach(c.Conn) {
 		return ErrCancelled
 	}
-	sendErr := c.send(r, &l.limits)
+	sendErr, err := c.ask(r, &l.limits)
 	if errors.Is(sendErr, ErrRequestBody) || errors.Is(sendErr, os.ErrDeadlineExceeded) {
 		return l.explain(sendErr, ErrFirstByte)
 	}
@@ -256,7 +257,10 @@ func (l *Lease) exchange(c *conn, r *Request) error {
 	if !c.readWithin(&l.limits, l.timeout.FirstByte) {
 		return l.explain(errInterrupted, ErrFirstByte)
 	}
-	if err := l.readAnswer(c, r); err != nil {
+	if err == nil {
+		err = l.readAnswer(c, r)
+	}
+	if err != nil {
 		if sendErr != nil {
 			err = sendErr
 		}

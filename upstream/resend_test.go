@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"blaze/upstream/socket"
 )
 
 // closeOnce answers the first request on a connection, and closes it when it has read the second.
@@ -100,7 +102,7 @@ func (r lateRaw) Control(f func(fd uintptr)) error {
 
 // A POST over a connection that was closed a moment before is sent again: no byte of it was acknowledged.
 func TestClosedInTheRace(t *testing.T) {
-	if !canProve {
+	if !socket.CanProve {
 		t.Skip("this system does not tell what a peer acknowledged")
 	}
 	closeNow, closed := make(chan struct{}), make(chan struct{})
@@ -122,7 +124,7 @@ func TestClosedInTheRace(t *testing.T) {
 	}
 	c := p.targets()[0].idle[0]
 	c.raw = &lateConn{TCPConn: c.raw.(*net.TCPConn), after: func() { close(closeNow); <-closed }}
-	c.peek.watch(c.raw)
+	c.sock.Bind(c.raw)
 	if res := ask(p, post("two")); res.err != nil || res.retries != 0 {
 		t.Errorf("got %+v", res)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"blaze/upstream/socket"
 )
 
 // smallBody is how large a body may be to leave in one write with its head.
@@ -96,6 +98,44 @@ func writable(name, value []byte) bool {
 	return FieldText(value)
 }
 
+// asking is a request during ask.
+type asking struct {
+	request *Request
+	limits  *limits
+	fd      uintptr               // where small writes go directly
+	err     error                 // of sending it
+	send    func(fd uintptr) bool // sendAsked, made once
+}
+
+// ask sends r and, where that saves a system call, reads the first bytes of the answer already: of a plain connection, for a
+// request that leaves in one piece. It returns what went wrong in sending, and what in reading.
+func (c *conn) ask(r *Request, l *limits) (sent, read error) {
+	if c.Conn != c.raw || !c.sock.Bound() || r.Stream != nil || len(r.Body)+len(r.Rest) > writeMost {
+		return c.send(r, l), nil
+	}
+	if !c.readWithin(l, l.timeout.FirstByte) {
+		return nil, errInterrupted
+	}
+	a := &c.asking
+	a.request, a.limits, a.err = r, l, nil
+	n, err := c.sock.Exchange(a.send, c.rbuf)
+	c.r, c.w = 0, n
+	sent, a.request, a.limits, a.err = a.err, nil, nil, nil
+	if sent != nil {
+		return sent, nil // what there is to read may tell why
+	}
+	return nil, err
+}
+
+// sendAsked sends the request of ask, and reports whether that went well.
+func (c *conn) sendAsked(fd uintptr) bool {
+	a := &c.asking
+	a.fd = fd
+	a.err = c.send(a.request, a.limits)
+	a.fd = 0
+	return a.err == nil && c.readWithin(a.limits, a.limits.timeout.FirstByte)
+}
+
 // send writes the request. The deadline renews with every write, so that a large body may take its time but no write
 // hangs. An error that wraps ErrRequestBody is the client's, any other the connection's.
 func (c *conn) send(r *Request, l *limits) error {
@@ -153,7 +193,7 @@ func (c *conn) flush(l *limits, parts ...[]byte) error {
 		}
 	}
 	if len(c.parts) == 1 {
-		n, err := c.Conn.Write(c.parts[0])
+		n, err := c.write(c.parts[0])
 		c.written += int64(n)
 		l.wrote(n)
 		return err
@@ -164,6 +204,18 @@ func (c *conn) flush(l *limits, parts ...[]byte) error {
 	l.wrote(int(n))
 	clear(c.parts) // the request's memory is not the connection's to keep
 	return err
+}
+
+func (c *conn) write(p []byte) (n int, err error) {
+	if c.asking.fd != 0 {
+		n = socket.Send(c.asking.fd, p)
+	}
+	if n < len(p) {
+		var m int
+		m, err = c.Conn.Write(p[n:])
+		n += m
+	}
+	return n, err
 }
 
 // wrote looks at the clock after a write that may have had to wait: a small one fits the target's window.
