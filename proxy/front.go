@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -62,6 +63,9 @@ func (f *front) Read(p []byte) (int, error) {
 			f.ahead, f.timed = nil, false
 		}
 		return n, nil
+	}
+	if f.told {
+		runtime.Gosched() // the next request comes meanwhile if others have work to do; a read in vain costs more
 	}
 	n, err := f.pull(p)
 	if n > 0 {
