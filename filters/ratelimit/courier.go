@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -177,6 +178,7 @@ func (c *courier) close() {
 func (r *remote) carry() {
 	var load []*trip
 	for {
+		runtime.Gosched() // who can run has his say meanwhile, and comes along
 		if load = r.courier.next(load); len(load) == 0 {
 			return
 		}
