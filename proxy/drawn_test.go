@@ -97,7 +97,7 @@ func (d drawer) pieces(raw string, n int) []string {
 func TestDrawn(t *testing.T) {
 	const seed = 20261201
 	all := 1200
-	if raceDetector {
+	if raceEnabled {
 		all = 240
 	}
 	var sounds, brokens, several atomic.Int64

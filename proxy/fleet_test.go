@@ -88,7 +88,7 @@ func reached(b *demo.Server) map[string]int {
 // succeed, with no more retries than the budget has; and the backend began none of them twice.
 func TestManyRequestsFewFail(t *testing.T) {
 	total, workers := 10_000, 24
-	if testing.Short() || raceEnabled { // each costs ten times as much there
+	if testing.Short() || raceEnabled {
 		total = 1000
 	}
 	const share = 0.3

@@ -100,7 +100,7 @@ func TestGrammar(t *testing.T) {
 	}
 	fieldsets(func(m string) { all = append(all, m) })
 	step := 5 // a prime to the number of odd bytes and the kinds of mutants, so that each is met at some place
-	if raceDetector {
+	if raceEnabled {
 		step = 37
 	}
 	n := (len(all) + step - 1) / step

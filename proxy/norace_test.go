@@ -2,4 +2,5 @@
 
 package proxy_test
 
-const raceDetector = false
+// raceEnabled: see race_test.go.
+const raceEnabled = false

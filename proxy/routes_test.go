@@ -128,7 +128,11 @@ func TestEveryRouteEveryDisguise(t *testing.T) {
 			})
 		}
 	})
-	if routes.Load() < 350 || asked.Load() < 45000 {
+	least := int64(45000)
+	if raceEnabled {
+		least /= 8
+	}
+	if routes.Load() < 350 || asked.Load() < least {
 		t.Errorf("asked about %d routes, %d times only", routes.Load(), asked.Load())
 	}
 	t.Logf("%d routes, %d requests", routes.Load(), asked.Load())
@@ -149,7 +153,10 @@ func walkEngine(t *testing.T, name string, routes, asked *atomic.Int64) {
 			if path == "/" {
 				continue
 			}
-			for _, d := range enginetest.Disguises(path) {
+			for k, d := range enginetest.Disguises(path) {
+				if raceEnabled && (k+i)%8 != 0 {
+					continue
+				}
 				asked.Add(1)
 				leads := match(e, r.Method, d.Path)
 				if leads != nil && !strings.Contains(leads.Path, "{") {

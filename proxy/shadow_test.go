@@ -29,7 +29,7 @@ type seen struct {
 	answers   []string // by request
 	refused   []string // by request: the rule that refused, or would have; empty where none
 	forwarded []string
-	audit     string // the audit log
+	audit     string // the audit log, of what came without the rule
 	counted   int    // by the metric: refusals of the filter, or those that it would have made
 }
 
@@ -49,10 +49,13 @@ func TestShadow(t *testing.T) {
 	if len(rules) < 60 {
 		t.Fatalf("%d rules", len(rules))
 	}
-	for _, r := range rules {
+	for i, r := range rules {
+		if raceEnabled && i%5 != 0 {
+			continue
+		}
 		t.Run(r.name(), func(t *testing.T) {
 			t.Parallel()
-			of := func(mode string) seen { return run(t, &r, r.policy(mode, hash.String()), key, list) }
+			of := func(mode string) seen { return run(t, &r, mode, hash.String(), key, list) }
 			enforce, shadow, off := of("enforce"), of("shadow"), of("off")
 			hits := 0
 			for i, was := range enforce.refused {
@@ -105,12 +108,15 @@ func withoutCredentials(list []string) []string {
 	return out
 }
 
-// run serves the corpus by one policy.
-func run(t *testing.T, r *shadowRule, text, key string, list []storytest.Request) seen {
+// run serves the corpus with the rule in one mode. Without it, what comes is recorded.
+func run(t *testing.T, r *shadowRule, mode, hash, key string, list []storytest.Request) seen {
 	t.Helper()
 	var log bytes.Buffer
-	out := seen{audit: filepath.Join(t.TempDir(), "audit.jsonl")}
-	s := serveLogged(t, text+"\ntelemetry: {audit: {path: "+out.audit+", record: all, bodies: full}}\n", &log)
+	out, text := seen{audit: filepath.Join(t.TempDir(), "audit.jsonl")}, r.policy(mode, hash)
+	if mode == "off" {
+		text += "\ntelemetry: {audit: {path: " + out.audit + ", record: all, bodies: full}}\n"
+	}
+	s := serveLogged(t, text, &log)
 	if r.held {
 		defer s.hold(t, key)()
 	}
