@@ -28,6 +28,8 @@ type guard struct {
 	shown   bool    // fasthttp has been shown something of the request that is bad
 	fresh   bool    // the last request has just ended
 	head    int     // of the bytes last read, so many are of a head that has not ended, with empty lines before it
+	heads   int     // so many heads ended in them
+	wasHead bool    // and the method of the last one is HEAD
 }
 
 type guardState uint8
@@ -98,12 +100,16 @@ func (g *guard) inMidst() bool {
 // awaitsBody reports whether the last head announced a body of which nothing has come.
 func (g *guard) awaitsBody() bool { return g.state == inBody && g.left == g.length }
 
-// refusesHEAD reports whether the input ends with a HEAD request, of which fasthttp may not have seen that it is one.
-func (g *guard) refusesHEAD() bool { return g.isHead && (g.bad != nil || g.state == unwatched) }
+// refusesHEAD reports whether the request that cannot be read, the last one, is a HEAD request, of which fasthttp may not have
+// seen that it is one.
+func (g *guard) refusesHEAD() bool {
+	return g.isHead && (g.bad != nil || g.state == unwatched) || g.wasHead && g.heads == 1
+}
 
 // see takes bytes as they come, and returns how many are good.
 func (g *guard) see(p []byte) (int, error) {
 	from := 0
+	g.heads = 0
 	good, err := g.follow(p, &from)
 	if g.head = 0; err == nil && g.state == inHead && !g.fresh {
 		g.head = good - from
@@ -186,7 +192,7 @@ func (g *guard) bodyEnds() {
 
 // next begins the next head.
 func (g *guard) next() {
-	*g = guard{part: g.part[:0], fresh: true}
+	*g = guard{part: g.part[:0], fresh: true, heads: g.heads, wasHead: g.wasHead}
 }
 
 // take reads one whole line, its end included.
@@ -247,6 +253,7 @@ func (g *guard) field(line []byte) {
 }
 
 func (g *guard) headEnds() {
+	g.heads, g.wasHead = g.heads+1, g.isHead
 	switch f := &g.framing; {
 	case g.odd || f.length > 0 && f.encoding > 0:
 		g.off()

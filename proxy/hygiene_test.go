@@ -133,7 +133,6 @@ func TestRequestHygiene(t *testing.T) {
 	}
 }
 
-// TestMaxForwards: an OPTIONS request that may not be forwarded any more is answered here, any other with one less; what other
 // TestRefusedHEAD: what refuses a HEAD request has no body, as far as its method can be read (RFC 9110, 9.3.2).
 func TestRefusedHEAD(t *testing.T) {
 	s := serve(t, guardedPolicy(""))
@@ -142,6 +141,10 @@ func TestRefusedHEAD(t *testing.T) {
 		"HEAD /v1/models HTTP/1.1\nHost: blaze.test\n\n",
 		"HEAD /v1/models HTTP/1.1\r\nHost: blaze.test\r\n folded\r\n\r\n",
 		"HEAD /v1/models HTTP/1.1\r\nHost: blaze.test\r\nContent-Length: x\r\n\r\n",
+		"HEAD /v1/models HTTP/1.1\r\nHost: blaze.test\r\nno field\r\n\r\n",
+		"HEAD /v1/models\r\n\r\n",
+		"HEAD /v1/models HTTP/9.9\r\n\r\n",
+		"HEAD  HTTP/1.1\r\n\r\n",
 	} {
 		answer := s.whole(t, strings.Replace(raw, "Host: blaze.test\r\n", "Host: blaze.test\r\nConnection: close\r\n", 1))
 		head, body, whole := strings.Cut(answer, "\r\n\r\n")
@@ -151,6 +154,7 @@ func TestRefusedHEAD(t *testing.T) {
 	}
 }
 
+// TestMaxForwards: an OPTIONS request that may not be forwarded any more is answered here, any other with one less; what other
 // methods say of it is no concern of a proxy (RFC 9110, 7.6.2).
 func TestMaxForwards(t *testing.T) {
 	back := record(t)
