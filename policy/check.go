@@ -42,7 +42,7 @@ func Check(o Options) *Report {
 		return r
 	}
 	r.Warnings = snap.Warnings
-	r.Tests, r.Problems = runTests(src, env, o.Gate)
+	r.Tests, r.Problems = runTests(snap.tests, src, env, o.Gate)
 	return r
 }
 

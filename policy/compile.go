@@ -80,6 +80,7 @@ func (c *compiler) compile() *Snapshot {
 	s.Pools = c.pools(&p)
 	c.routing(s, &p)
 	stages := c.stages(s, p.Filters.Tree)
+	s.tests = p.Tests
 	c.tests(p.Tests)
 	if len(c.problems) > 0 {
 		return nil

@@ -102,6 +102,7 @@ type Snapshot struct {
 	routes []route
 	only   *upstream.Pool // where everything goes without routes
 	models []string       // every model name and pattern in the policy
+	tests  []Test
 	view   map[string]any // the policy as written, secrets masked
 	watch  map[string]digest
 }

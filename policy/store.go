@@ -148,7 +148,7 @@ func (s *Store) load(prev *Snapshot) (snap *Snapshot, watch map[string]digest, e
 	if err != nil {
 		return nil, watch, err
 	}
-	if _, ps := runTests(sources, env, s.o.Gate); len(ps) > 0 {
+	if _, ps := runTests(snap.tests, sources, env, s.o.Gate); len(ps) > 0 {
 		return nil, watch, ps
 	}
 	snap.Hash, snap.watch = f.hash(embedded), watch

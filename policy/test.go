@@ -66,25 +66,19 @@ type TestResult struct {
 
 // runTests runs a policy's tests on a compilation of their own, with fresh buckets and scores, so that they neither see
 // nor touch what is serving. One that fails is a problem at its place.
-func runTests(files []File, env Env, gate Gate) (results []TestResult, problems Problems) {
-	doc := load(files, env)
-	var p struct {
-		Tests []Test `yaml:"tests"`
-	}
-	if tree, ok := doc.tree["tests"]; ok {
-		_ = decode.Into("", map[string]any{"tests": tree}, &p) // was decoded once already, without a problem
-	}
-	if len(p.Tests) == 0 {
+func runTests(tests []Test, files []File, env Env, gate Gate) (results []TestResult, problems Problems) {
+	if len(tests) == 0 {
 		return nil, nil
 	}
+	doc := load(files, env) // for the places
 	env.Offline = true
 	env.Metrics, env.Log, env.Events = telemetry.NewMetrics(), telemetry.Logger{}, func(telemetry.Event) {}
 	s, err := Compile(files, nil, env)
 	if err != nil {
 		return nil, ProblemsIn(err)
 	}
-	for i := range p.Tests {
-		t := &p.Tests[i]
+	for i := range tests {
+		t := &tests[i]
 		r := TestResult{Name: t.Name}
 		if problem := t.run(s, env, gate); problem != nil {
 			r.Problem = "want " + problem.Want + "; got " + problem.Got

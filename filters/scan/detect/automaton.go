@@ -71,9 +71,9 @@ func newAutomaton(rules []Rule, only *ruleSet) *automaton {
 			f(word, statementBit)
 		}
 	}
-	states := 1 // at most: literals that begin alike share some
+	var lits []string
 	each(func(lit string, _ int) {
-		states += len(lit)
+		lits = append(lits, lit)
 		a.longest = max(a.longest, len(lit))
 		for i := 0; i < len(lit); i++ {
 			if a.class[lit[i]] == 0 {
@@ -85,12 +85,26 @@ func newAutomaton(rules []Rule, only *ruleSet) *automaton {
 	for c := 'A'; c <= 'Z'; c++ {
 		a.class[c] = a.class[c+'a'-'A']
 	}
+	states := statesFor(lits)
 	a.next, a.found = make([]uint32, 0, states*a.width), make([]ruleSet, 0, states)
 	a.addState()
 	each(a.insert)
-	a.next, a.found = slices.Clone(a.next), slices.Clone(a.found)
 	a.link()
 	return a
+}
+
+// statesFor counts the states of a trie of lits: those that begin alike share some.
+func statesFor(lits []string) int {
+	slices.Sort(lits)
+	states, last := 1, ""
+	for _, lit := range lits {
+		shared := 0
+		for shared < min(len(lit), len(last)) && lit[shared] == last[shared] {
+			shared++
+		}
+		states, last = states+len(lit)-shared, lit
+	}
+	return states
 }
 
 func (a *automaton) addState() int {
