@@ -23,8 +23,8 @@ type front struct {
 	// The lot takes the connection when it is at rest for long. lot is nil in tests; outer is what fasthttp knows.
 	lot     *lot
 	outer   net.Conn
-	known   bool // fasthttp has set a deadline since it was given the connection
-	told    bool // something was written since the last read: an answer
+	known   bool        // fasthttp has set a deadline since it was given the connection
+	told    atomic.Bool // something was written since the last read: an answer
 	idleEnd time.Time
 	fate    atomic.Int32 // what Close does; fasthttp's shutdown closes from elsewhere
 
@@ -64,12 +64,12 @@ func (f *front) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
-	if f.told {
+	if f.told.Load() {
 		runtime.Gosched() // the next request comes meanwhile if others have work to do; a read in vain costs more
 	}
 	n, err := f.pull(p)
 	if n > 0 {
-		f.told = false
+		f.told.Store(false)
 	}
 	if !f.guard.inMidst() {
 		f.fate.CompareAndSwap(lingers, closes) // the rest has come after all
@@ -106,7 +106,7 @@ func (f *front) pull(p []byte) (int, error) {
 
 // mayRest reports whether a read that ended without a byte is no reason to close a kept connection yet.
 func (f *front) mayRest(n int, err error) bool {
-	return n == 0 && f.told && f.lot != nil && f.guard.atRest() && timedOut(err) && time.Now().Before(f.idleEnd)
+	return n == 0 && f.told.Load() && f.lot != nil && f.guard.atRest() && timedOut(err) && time.Now().Before(f.idleEnd)
 }
 
 // SetReadDeadline spares fasthttp's deadlines where there is nothing to wait for: a request that is here as a whole. A kept
@@ -116,7 +116,7 @@ func (f *front) SetReadDeadline(t time.Time) error {
 	case f.timed:
 		return nil
 	case f.lot == nil || !f.guard.atRest():
-	case f.told:
+	case f.told.Load():
 		f.idleEnd = t
 		if at := t.Add(parkAfter - f.lot.idle()); at.Before(t) {
 			t = at
@@ -129,7 +129,10 @@ func (f *front) SetReadDeadline(t time.Time) error {
 }
 
 // arrived prepares a connection for being served.
-func (f *front) arrived() { f.known, f.told = false, false }
+func (f *front) arrived() {
+	f.known = false
+	f.told.Store(false)
+}
 
 // Close closes the connection, parks it, or has it served with a larger buffer.
 func (f *front) Close() error {
@@ -149,7 +152,7 @@ func (f *front) Close() error {
 
 // Write writes what the client is meant to see.
 func (f *front) Write(p []byte) (int, error) {
-	f.told = true
+	f.told.Store(true)
 	if f.fate.Load() == outgrown {
 		f.fate.Store(closes) // what has come cannot be read however large the buffer, and this is the answer
 	}

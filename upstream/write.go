@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-
-	"blaze/upstream/socket"
 )
 
 // smallBody is how large a body may be to leave in one write with its head.
@@ -102,9 +100,8 @@ func writable(name, value []byte) bool {
 type asking struct {
 	request *Request
 	limits  *limits
-	fd      uintptr               // where small writes go directly
-	err     error                 // of sending it
-	send    func(fd uintptr) bool // sendAsked, made once
+	err     error       // of sending it
+	send    func() bool // sendAsked, made once
 }
 
 // ask sends r and, where that saves a system call, reads the first bytes of the answer already: of a plain connection, for a
@@ -128,11 +125,9 @@ func (c *conn) ask(r *Request, l *limits) (sent, read error) {
 }
 
 // sendAsked sends the request of ask, and reports whether that went well.
-func (c *conn) sendAsked(fd uintptr) bool {
+func (c *conn) sendAsked() bool {
 	a := &c.asking
-	a.fd = fd
 	a.err = c.send(a.request, a.limits)
-	a.fd = 0
 	return a.err == nil && c.readWithin(a.limits, a.limits.timeout.FirstByte)
 }
 
@@ -193,7 +188,7 @@ func (c *conn) flush(l *limits, parts ...[]byte) error {
 		}
 	}
 	if len(c.parts) == 1 {
-		n, err := c.write(c.parts[0])
+		n, err := c.Conn.Write(c.parts[0])
 		c.written += int64(n)
 		l.wrote(n)
 		return err
@@ -204,18 +199,6 @@ func (c *conn) flush(l *limits, parts ...[]byte) error {
 	l.wrote(int(n))
 	clear(c.parts) // the request's memory is not the connection's to keep
 	return err
-}
-
-func (c *conn) write(p []byte) (n int, err error) {
-	if c.asking.fd != 0 {
-		n = socket.Send(c.asking.fd, p)
-	}
-	if n < len(p) {
-		var m int
-		m, err = c.Conn.Write(p[n:])
-		n += m
-	}
-	return n, err
 }
 
 // wrote looks at the clock after a write that may have had to wait: a small one fits the target's window.

@@ -21,7 +21,7 @@ type Socket struct {
 	bad  bool
 
 	turn func(fd uintptr) bool
-	send func(fd uintptr) bool // during Exchange; nil once it has been called
+	send func() bool // during Exchange; nil once it has been called
 	buf  []byte
 	n    int
 	err  error
@@ -50,7 +50,8 @@ func (s *Socket) Stale() bool {
 }
 
 func (s *Socket) peek(fd uintptr) {
-	_, err := receive(fd, s.into[:], unix.MSG_PEEK)
+	// Raw, since it never waits: the scheduler need not know.
+	_, _, err := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&s.into)), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
 	s.bad = err != unix.EAGAIN
 }
 
@@ -58,7 +59,7 @@ func (s *Socket) peek(fd uintptr) {
 // into buf. A plain Read would try at once, before an answer can be there, and then wait: one system call in vain. Here the
 // wait begins before the question has left, so that the answer's coming cannot be missed. The connection's deadlines hold.
 // Bytes that had come before are read only together with later ones. If send fails, nothing is read: 0 and io.EOF.
-func (s *Socket) Exchange(send func(fd uintptr) bool, buf []byte) (int, error) {
+func (s *Socket) Exchange(send func() bool, buf []byte) (int, error) {
 	s.send, s.buf, s.n, s.err = send, buf, 0, nil
 	err := s.rc.Read(s.turn)
 	s.send, s.buf = nil, nil
@@ -66,7 +67,7 @@ func (s *Socket) Exchange(send func(fd uintptr) bool, buf []byte) (int, error) {
 	case err != nil:
 		return 0, err
 	case s.err != nil:
-		return 0, os.NewSyscallError("recvfrom", s.err)
+		return 0, os.NewSyscallError("read", s.err)
 	case s.n == 0:
 		return 0, io.EOF
 	}
@@ -77,37 +78,12 @@ func (s *Socket) Exchange(send func(fd uintptr) bool, buf []byte) (int, error) {
 func (s *Socket) sendOrRead(fd uintptr) bool {
 	if send := s.send; send != nil {
 		s.send = nil
-		return !send(fd)
+		return !send()
 	}
-	s.n, s.err = receive(fd, s.buf, 0)
+	for s.err = unix.EINTR; s.err == unix.EINTR; {
+		s.n, s.err = syscall.Read(int(fd), s.buf)
+	}
 	return s.err != unix.EAGAIN
-}
-
-// receive reads without waiting. The call is raw, since it never blocks: the scheduler need not know.
-func receive(fd uintptr, p []byte, flags uintptr) (int, error) {
-	return raw(unix.SYS_RECVFROM, fd, p, flags|unix.MSG_DONTWAIT)
-}
-
-// Send writes to a descriptor without waiting, as much as there is room for, and returns how much that was.
-func Send(fd uintptr, p []byte) int {
-	n, err := raw(unix.SYS_SENDTO, fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-	if err != nil {
-		return 0 // who writes the rest is told why
-	}
-	return n
-}
-
-func raw(call, fd uintptr, p []byte, flags uintptr) (int, error) {
-	for {
-		n, _, err := unix.RawSyscall6(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
-		switch err {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-		default:
-			return 0, err
-		}
-	}
 }
 
 // NothingAccepted reports whether the kernel at the other end acknowledged none of the bytes written to c after the

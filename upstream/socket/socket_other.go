@@ -18,10 +18,7 @@ func (*Socket) Bound() bool { return false }
 func (*Socket) Stale() bool { return false }
 
 // Exchange is only for a Socket that is bound.
-func (*Socket) Exchange(func(fd uintptr) bool, []byte) (int, error) { panic("BUG: no socket is bound") }
-
-// Send is only for an Exchange.
-func Send(uintptr, []byte) int { return 0 }
+func (*Socket) Exchange(func() bool, []byte) (int, error) { panic("BUG: no socket is bound") }
 
 // NothingAccepted cannot be told.
 func NothingAccepted(net.Conn, int64) bool { return false }
