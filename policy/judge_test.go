@@ -279,7 +279,10 @@ func TestReplay(t *testing.T) {
 func TestReplayBad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, path, "version: 1")
-	for _, log := range []string{"not json", `{"request":{},"time":"x"}`, `{"request":{},"time":"2026-11-24T12:00:00Z","client":"x"}`,
+	if d, err := policy.Replay(options(path), strings.NewReader("half a li\n"+`{"kind":"torn","torn":{"bytes":9}}`+"\n")); err != nil || d.Lines != 2 {
+		t.Errorf("a line that a crash has left: %+v, %v", d, err)
+	}
+	for _, log := range []string{"not json", "not json\n{}", "not json\nnor this\n" + `{"torn":{}}`, `{"request":{},"time":"x"}`, `{"request":{},"time":"2026-11-24T12:00:00Z","client":"x"}`,
 		`{"request":{"target":"/","headers":[{"name":"a","value":"b\r\nc: d"}]},"time":"2026-11-24T12:00:00Z","client":"192.0.2.1"}`} {
 		if _, err := policy.Replay(options(path), strings.NewReader(log)); err == nil {
 			t.Errorf("%s was replayed", log)

@@ -10,18 +10,19 @@ import (
 
 // record is one line of an audit log, as far as a replay reads it.
 type record struct {
-	Time    string `json:"time"`
-	ID      string `json:"request_id"`
-	Client  string `json:"client"`
-	Subject string `json:"subject"`
-	Tenant  string `json:"tenant"`
-	Tier    string `json:"tier"`
-	KeyID   string `json:"key_id"`
-	Method  string `json:"method"`
-	Status  int    `json:"status"`
-	Filter  string `json:"filter"`
-	Rule    string `json:"rule"`
-	Code    string `json:"code"`
+	Time    string    `json:"time"`
+	ID      string    `json:"request_id"`
+	Client  string    `json:"client"`
+	Subject string    `json:"subject"`
+	Tenant  string    `json:"tenant"`
+	Tier    string    `json:"tier"`
+	KeyID   string    `json:"key_id"`
+	Method  string    `json:"method"`
+	Status  int       `json:"status"`
+	Filter  string    `json:"filter"`
+	Rule    string    `json:"rule"`
+	Code    string    `json:"code"`
+	Torn    *struct{} `json:"torn"` // the line before it is half of one, which a crash has left
 	Request *struct {
 		Target  string `json:"target"`
 		Headers []struct {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -111,6 +112,7 @@ func denialOf(code string) *filters.Denial {
 func (p *replayer) read(log io.Reader) error {
 	in := bufio.NewScanner(log)
 	in.Buffer(make([]byte, 0, 64<<10), maxRecord)
+	var half error // of a line that is none, until the next one says that a crash has left it
 	for in.Scan() {
 		p.d.Lines++
 		line := bytes.TrimSpace(in.Bytes())
@@ -118,9 +120,15 @@ func (p *replayer) read(log io.Reader) error {
 			continue
 		}
 		var r record
-		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("line %d is not a line of an audit log: %w", p.d.Lines, err)
+		err := json.Unmarshal(line, &r)
+		switch {
+		case half != nil && (err != nil || r.Torn == nil):
+			return half
+		case err != nil:
+			half = fmt.Errorf("line %d is not a line of an audit log: %w", p.d.Lines, err)
+			continue
 		}
+		half = nil
 		if r.Request == nil || r.Rule == behavior.Rule {
 			continue // an event, an exchange whose request was not kept, or somebody who was banned, whatever they asked for
 		}
@@ -128,7 +136,7 @@ func (p *replayer) read(log io.Reader) error {
 			return fmt.Errorf("line %d: %w", p.d.Lines, err)
 		}
 	}
-	return in.Err()
+	return errors.Join(half, in.Err())
 }
 
 // request judges one record and notes what changed.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,16 +150,64 @@ func TestRestartDoesNotHideACut(t *testing.T) {
 	}
 }
 
-func TestCrashInTheMiddleOfALineIsNamedAndGoneOnFrom(t *testing.T) {
-	path, lines := logged(t, 4, nil)
-	save(t, path, append(lines, "\n", `{"kind":"den`))
-	more(t, path, 2, nil)
-	var broken *audit.BrokenError
-	if _, err := audit.Verify(path, nil); !errors.As(err, &broken) || broken.Line != 6 {
-		t.Errorf("got %v, want line 6", err)
+// A crash in the midst of a write leaves half a line: the next line says so, and the chain goes on from the last whole one,
+// whether or not the head beside the file has heard of it.
+func TestCrashInTheMiddleOfALine(t *testing.T) {
+	const half = `{"kind":"den`
+	for _, c := range []struct {
+		name  string
+		cut   func(path string, lines []string)
+		lines int
+		note  bool
+	}{
+		{"half a line", func(path string, lines []string) { save(t, path, append(lines, "\n", half)) }, 9, true},
+		{"the head is behind", func(path string, lines []string) {
+			head := read(t, path+".head")
+			more(t, path, 3, nil)
+			lines = read(t, path)
+			save(t, path, append(lines, "\n", half))
+			save(t, path+".head", head)
+		}, 12, true},
+		{"only the line end is missing", func(path string, lines []string) {
+			lines[4] = strings.TrimSuffix(lines[4], "\n")
+			save(t, path, lines)
+		}, 7, false},
+		{"nothing but half a line", func(path string, _ []string) {
+			save(t, path, []string{half})
+			_ = os.Remove(path + ".head")
+		}, 4, true},
+	} {
+		path, lines := logged(t, 4, nil)
+		c.cut(path, lines)
+		more(t, path, 2, nil)
+		rep, err := audit.Verify(path, nil)
+		if err != nil || strings.Contains(rep.Note, "half a line") != c.note || rep.Lines != c.lines {
+			t.Errorf("%s: got %+v, %v; want %d lines", c.name, rep, err, c.lines)
+		}
+		if !c.note {
+			continue
+		}
+		// Nothing else can stand where the half line stood, nor nothing.
+		whole := strings.Join(read(t, path), "")
+		for _, other := range []string{`{"kind":"xxx` + "\n", "\n", ""} {
+			save(t, path, []string{strings.Replace(whole, half+"\n", other, 1)})
+			if _, err := audit.Verify(path, nil); err == nil {
+				t.Errorf("%s: %q instead of the half line passes", c.name, other)
+			}
+		}
 	}
-	if got := read(t, path); len(got) != 8 {
-		t.Errorf("got %d lines, want the half line and two more", len(got))
+}
+
+// Half a line that is the last shows, and so does one that was put between others.
+func TestHalfALineShows(t *testing.T) {
+	for _, at := range []int{2, 5} {
+		path, lines := logged(t, 4, nil)
+		lines[4] += "\n"
+		save(t, path, slices.Insert(lines, at, "{\"kind\":\"den\n"))
+		var broken *audit.BrokenError
+		if _, err := audit.Verify(path, nil); !errors.As(err, &broken) || broken.Line != at+1 {
+			t.Errorf("got %v, want line %d", err, at+1)
+		}
 	}
 }
 

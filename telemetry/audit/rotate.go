@@ -19,37 +19,57 @@ var genesis = strings.Repeat("0", 64)
 // maxLine bounds one line of the file.
 const maxLine = 64 << 20
 
-// resume finds the chain's end in the file that was opened. An empty file goes on from the head beside it, which is
-// how a chain spans rotated files.
+// resume finds the chain's end in the file that was opened: its last whole line, or what the head beside it says, which is how
+// a chain spans rotated files.
 func (l *Log) resume() error {
-	l.tip = tip{Hash: genesis}
-	line, size, err := lastLine(l.o.Path)
+	whole, half, size, err := lastLines(l.o.Path)
 	if err != nil {
 		return fmt.Errorf("cannot read the audit log: %w", err)
 	}
-	l.size, l.fresh = size, size == 0
-	head, herr := readHead(l.o.Path)
-	switch {
-	case len(line) > 0:
-		var t tip
-		if json.Unmarshal(line, &t) == nil && len(t.Hash) == 64 {
-			l.tip = t
-			if herr == nil && head.Seq >= t.Seq {
-				l.tip = head // if lines were cut off while nobody wrote, the gap must go on to show
-			}
-			return nil
-		}
-		if herr == nil {
-			l.tip = head
-		}
-		_, err = l.file.Write([]byte("\n")) // half a line, left by a crash, stands alone and is named by Verify
-		return err
-	case herr == nil:
-		l.tip = head
-	case !errors.Is(herr, fs.ErrNotExist):
-		return fmt.Errorf("cannot read the audit log's head: %w", herr)
+	head, err := readHead(l.o.Path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && len(whole) == 0 {
+		return fmt.Errorf("cannot read the audit log's head: %w", err)
 	}
+	l.tip, l.size, l.fresh = tip{Hash: genesis}, size, len(whole) == 0
+	if t, ok := tipOf(whole); ok {
+		l.tip = t
+	}
+	end, ended := tipOf(half)
+	if ended { // only its line end is missing
+		l.tip = end
+	}
+	if err == nil && head.Seq >= l.tip.Seq {
+		l.tip = head // if lines were cut off while nobody wrote, the gap must go on to show
+	}
+	switch {
+	case len(half) == 0:
+		return nil
+	case ended:
+		_, err = l.file.Write([]byte("\n"))
+		return err
+	}
+	return l.ownUp(half)
+}
+
+// ownUp ends the half line that a crash in the midst of a write has left, and has the chain say so: the next line bears its
+// length and hash, so that nothing else can stand there.
+func (l *Log) ownUp(half []byte) error {
+	kind := "torn"
+	if l.fresh {
+		kind = "begin"
+	}
+	l.out = append(l.out[:0], '\n')
+	l.link(fmt.Appendf(nil, `{"time":"%s","kind":"%s","torn":{"bytes":%d,"sha256":"%s"}}`, now(), kind, len(half), digest(nil, half)))
+	if err := l.write(); err != nil {
+		return err
+	}
+	l.fresh = false
 	return nil
+}
+
+// tipOf reads a whole line's place in the chain.
+func tipOf(line []byte) (t tip, ok bool) {
+	return t, json.Unmarshal(line, &t) == nil && len(t.Hash) == 64
 }
 
 // rotateIfAsked ends the file and goes on in a new one, after a signal or when it has grown over its size.
@@ -111,27 +131,30 @@ func readHead(path string) (t tip, err error) {
 	return t, nil
 }
 
-// lastLine reads the file's last line from its end, without its line end.
-func lastLine(path string) (line []byte, size int64, err error) {
+// lastLines reads from the file's end its last whole line, without the line end, and what of another follows it.
+func lastLines(path string) (whole, half []byte, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	size = info.Size()
 	for want := int64(4096); ; want *= 4 {
 		want = min(want, size)
 		buf := make([]byte, want)
 		if _, err := f.ReadAt(buf, size-want); err != nil && err != io.EOF {
-			return nil, size, err
+			return nil, nil, size, err
 		}
-		body := bytes.TrimRight(buf, "\n")
-		if at := bytes.LastIndexByte(body, '\n'); at >= 0 || want == size || want >= maxLine {
-			return body[at+1:], size, nil
+		end := bytes.LastIndexByte(buf, '\n')
+		half = buf[end+1:]
+		body := bytes.TrimRight(buf[:end+1], "\n")
+		at := bytes.LastIndexByte(body, '\n')
+		if at >= 0 || want == size || want >= maxLine {
+			return body[at+1:], half, size, nil
 		}
 	}
 }

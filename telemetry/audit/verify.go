@@ -28,6 +28,13 @@ type BrokenError struct {
 
 func (e *BrokenError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
+func (r *Report) note(text string) {
+	if r.Note != "" {
+		r.Note += "\n"
+	}
+	r.Note += text
+}
+
 // String is the report of a chain that holds.
 func (r Report) String() string {
 	text := fmt.Sprintf("%d lines, none missing or changed", r.Lines)
@@ -64,7 +71,7 @@ func Verify(path string, key []byte) (Report, error) {
 	head, err := readHead(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		rep.Note = "no " + headPath(path) + ": lines cut off the end would not show"
+		rep.note("no " + headPath(path) + ": lines cut off the end would not show")
 		return rep, nil
 	case err != nil:
 		return rep, err
@@ -80,11 +87,15 @@ func Verify(path string, key []byte) (Report, error) {
 type line struct {
 	tip
 	kind, prev string
+	torn       string // the hash of the half line before it, which a crash has left
 }
 
 // VerifyChain checks the chain in r, and returns its last line.
 func VerifyChain(r io.Reader, key []byte) (rep Report, last line, err error) {
 	in := bufio.NewReaderSize(r, 1<<16)
+	var half []byte // a line that does not hold, until the next one owns up to it
+	var because *BrokenError
+	torn := 0
 	for {
 		raw, err := in.ReadBytes('\n')
 		if len(raw) == 0 && err == io.EOF {
@@ -97,8 +108,20 @@ func VerifyChain(r io.Reader, key []byte) (rep Report, last line, err error) {
 		if err == io.EOF {
 			return rep, last, &BrokenError{rep.Lines, "changed: cut off before its end"}
 		}
-		cur, why := read(bytes.TrimSuffix(raw, []byte{'\n'}), key)
-		if why == "" && rep.Lines == 1 {
+		raw = bytes.TrimSuffix(raw, []byte{'\n'})
+		cur, why := read(raw, key)
+		switch {
+		case because != nil && (why != "" || cur.torn != digest(nil, half)):
+			return rep, last, because
+		case because != nil:
+			because, torn = nil, torn+1
+		case cur.torn != "":
+			return rep, last, &BrokenError{rep.Lines, "missing: the half line that it speaks of"}
+		case why != "":
+			half, because = raw, &BrokenError{rep.Lines, why}
+			continue
+		}
+		if last.Seq == 0 {
 			why = beginsWell(cur)
 		} else if why == "" {
 			why = follows(last, cur)
@@ -106,13 +129,19 @@ func VerifyChain(r io.Reader, key []byte) (rep Report, last line, err error) {
 		if why != "" {
 			return rep, last, &BrokenError{rep.Lines, why}
 		}
-		if rep.Lines == 1 {
+		if last.Seq == 0 {
 			rep.First = cur.Seq
 		}
 		last, rep.Last = cur, cur.Seq
 	}
+	if because != nil {
+		return rep, last, because
+	}
 	if rep.First > 1 {
-		rep.Note = fmt.Sprintf("continues after number %d of an earlier file", rep.First-1)
+		rep.note(fmt.Sprintf("continues after number %d of an earlier file", rep.First-1))
+	}
+	if torn > 0 {
+		rep.note(fmt.Sprintf("%d of them half a line that a crash has left, as the next one says", torn))
 	}
 	return rep, last, nil
 }
@@ -128,6 +157,7 @@ func read(raw, key []byte) (line, string) {
 		Seq        uint64
 		Kind, Prev string
 		Hash       string
+		Torn       struct{ SHA256 string }
 	}
 	if json.Unmarshal(raw, &j) != nil {
 		return l, "changed: is not JSON"
@@ -137,7 +167,7 @@ func read(raw, key []byte) (line, string) {
 	if subtle.ConstantTimeCompare([]byte(tail), []byte(hashField+own+`"}`)) != 1 {
 		return l, "changed: its hash is not that of its text (or the key is another one)"
 	}
-	return line{tip{j.Seq, own}, j.Kind, j.Prev}, ""
+	return line{tip{j.Seq, own}, j.Kind, j.Prev, j.Torn.SHA256}, ""
 }
 
 func beginsWell(l line) string {
