@@ -161,11 +161,10 @@ func TestCrashInTheMiddleOfALine(t *testing.T) {
 		note  bool
 	}{
 		{"half a line", func(path string, lines []string) { save(t, path, append(lines, "\n", half)) }, 9, true},
-		{"the head is behind", func(path string, lines []string) {
+		{"the head is behind", func(path string, _ []string) {
 			head := read(t, path+".head")
 			more(t, path, 3, nil)
-			lines = read(t, path)
-			save(t, path, append(lines, "\n", half))
+			save(t, path, append(read(t, path), "\n", half))
 			save(t, path+".head", head)
 		}, 12, true},
 		{"only the line end is missing", func(path string, lines []string) {
