@@ -55,7 +55,7 @@ func setsOf(p *syntax.Prog) (sets []*syntax.Inst, bounds []rune) {
 	for i := range p.Inst {
 		in := &p.Inst[i]
 		key := fmt.Sprint(in.Rune, in.Arg)
-		if !isRune(in.Op) || known[key] {
+		if !isRune(in.Op) || len(in.Rune) == 0 || known[key] { // a set may be empty
 			continue
 		}
 		known[key] = true
