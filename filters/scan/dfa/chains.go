@@ -33,7 +33,7 @@ func (m *Matcher) longest(pcs []uint32) []uint32 {
 }
 
 // chainsOf finds the bounded repetitions of p, n of them. The compiler makes of x{0,3} (x(x(x)?)?)?: branches that all leave to
-// one place.
+// one place, the last x too.
 func chainsOf(p *syntax.Prog) (chains []chain, n int) {
 	skip := func(pc uint32) uint32 {
 		for p.Inst[pc].Op == syntax.InstNop || p.Inst[pc].Op == syntax.InstCapture {
@@ -76,17 +76,20 @@ func chainsOf(p *syntax.Prog) (chains []chain, n int) {
 		if _, ok := link(uint32(pc)); !ok {
 			continue
 		}
+		var alts []uint32
+		for at, ok := uint32(pc), true; ok && !slices.Contains(alts, at); at, ok = link(at) {
+			alts = append(alts, at)
+		}
+		// What leaves last must leave as all others do: only then can from each place follow what can from the next one.
+		last := alts[len(alts)-1]
+		if _, end, ok := inner(last); !ok || end != skip(p.Inst[last].Arg) {
+			continue
+		}
 		n++
-		id := int32(n)
-		for at, rank := uint32(pc), int32(1); ranks[at].id == 0; rank++ {
-			ranks[at] = chain{id, rank}
+		for i, at := range alts {
+			ranks[at] = chain{int32(n), int32(i + 1)}
 			r, _, _ := inner(at)
-			chains[r] = chain{id, rank}
-			next, ok := link(at)
-			if !ok {
-				break
-			}
-			at = next
+			chains[r] = ranks[at]
 		}
 	}
 	if n == 0 {
