@@ -103,7 +103,10 @@ func (g *guard) awaitsBody() bool { return g.state == inBody && g.left == g.leng
 // refusesHEAD reports whether the request that cannot be read, the last one, is a HEAD request, of which fasthttp may not have
 // seen that it is one.
 func (g *guard) refusesHEAD() bool {
-	return g.isHead && (g.bad != nil || g.state == unwatched) || g.wasHead && g.heads == 1
+	if g.bad != nil || g.state == unwatched {
+		return g.isHead
+	}
+	return g.wasHead && g.heads == 1
 }
 
 // see takes bytes as they come, and returns how many are good.

@@ -152,6 +152,11 @@ func TestRefusedHEAD(t *testing.T) {
 			t.Errorf("%q: got %q", raw, answer)
 		}
 	}
+	// What is behind one is another request's refusal, and has a body.
+	answer := s.whole(t, "HEAD /v1/models HTTP/1.1\r\nHost: blaze.test\r\n\r\nGET /v1/models HTTP/1.1\nHost: blaze.test\n\n")
+	if strings.Count(answer, "HTTP/1.1 4") != 2 || strings.Count(answer, `{"error"`) != 1 {
+		t.Errorf("a HEAD request and one that cannot be read: got %q", answer)
+	}
 }
 
 // TestMaxForwards: an OPTIONS request that may not be forwarded any more is answered here, any other with one less; what other

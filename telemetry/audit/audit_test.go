@@ -171,6 +171,10 @@ func TestCrashInTheMiddleOfALine(t *testing.T) {
 			lines[4] = strings.TrimSuffix(lines[4], "\n")
 			save(t, path, lines)
 		}, 7, false},
+		{"only the first line's end is missing", func(path string, lines []string) {
+			save(t, path, []string{strings.TrimSuffix(lines[0], "\n")})
+			_ = os.Remove(path + ".head")
+		}, 3, false},
 		{"nothing but half a line", func(path string, _ []string) {
 			save(t, path, []string{half})
 			_ = os.Remove(path + ".head")

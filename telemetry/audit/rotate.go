@@ -30,7 +30,7 @@ func (l *Log) resume() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && len(whole) == 0 {
 		return fmt.Errorf("cannot read the audit log's head: %w", err)
 	}
-	l.tip, l.size, l.fresh = tip{Hash: genesis}, size, len(whole) == 0
+	l.tip, l.size = tip{Hash: genesis}, size
 	if t, ok := tipOf(whole); ok {
 		l.tip = t
 	}
@@ -38,6 +38,7 @@ func (l *Log) resume() error {
 	if ended { // only its line end is missing
 		l.tip = end
 	}
+	l.fresh = len(whole) == 0 && !ended
 	if err == nil && head.Seq >= l.tip.Seq {
 		l.tip = head // if lines were cut off while nobody wrote, the gap must go on to show
 	}

@@ -121,7 +121,7 @@ func VerifyChain(r io.Reader, key []byte) (rep Report, last line, err error) {
 			half, because = raw, &BrokenError{rep.Lines, why}
 			continue
 		}
-		if last.Seq == 0 {
+		if last.Hash == "" {
 			why = beginsWell(cur)
 		} else if why == "" {
 			why = follows(last, cur)
@@ -129,7 +129,7 @@ func VerifyChain(r io.Reader, key []byte) (rep Report, last line, err error) {
 		if why != "" {
 			return rep, last, &BrokenError{rep.Lines, why}
 		}
-		if last.Seq == 0 {
+		if last.Hash == "" {
 			rep.First = cur.Seq
 		}
 		last, rep.Last = cur, cur.Seq
