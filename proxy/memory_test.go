@@ -69,16 +69,21 @@ func TestOneGenerationForMany(t *testing.T) {
 	}
 	const requests, visitors = 8, 12
 	var all sync.WaitGroup
-	for id := range requests { // who begins, and leaves once others are there
+	stay := make(chan struct{}) // closed when for each request somebody is there who stays
+	for id := range requests {  // who begins, and leaves once others are there
 		leave := make(chan time.Time)
 		all.Go(func() {
-			waitFor(t, "the others are there", func() bool { return recalled("join")+recalled("hit") >= requests })
+			<-stay
 			time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 			close(leave)
 		})
 		all.Go(func() { _, _ = ask(id, leave) })
 	}
 	waitFor(t, "all have begun", func() bool { return recalled("miss") == requests })
+	all.Go(func() {
+		defer close(stay)
+		waitFor(t, "the others are there", func() bool { return recalled("join")+recalled("hit") >= requests })
+	})
 	for id := range requests {
 		answers := make([]string, visitors)
 		var those sync.WaitGroup
@@ -86,6 +91,7 @@ func TestOneGenerationForMany(t *testing.T) {
 			those.Go(func() {
 				var leave <-chan time.Time
 				if v > 0 {
+					<-stay
 					time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
 				}
 				if v%3 == 1 {
